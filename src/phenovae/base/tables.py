@@ -1,0 +1,177 @@
+"""Parquet tables with a declared schema: checked when written and when read.
+
+A schema names its columns in order, each with dtype, unit and meaning. It may admit open columns
+by a pattern (the latents `z_000 ...` of an embedding). Its name and version are written into the
+file, so that a newer format is refused rather than misread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from phenovae.base.errors import InputError, nearest
+from phenovae.base.files import writing
+
+Dtype = Literal["string", "int64", "float64", "float32", "bool"]
+
+_ARROW: dict[Dtype, pa.DataType] = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "float32": pa.float32(),
+    "bool": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, dtype, meaning, unit, and whether a row may lack a value."""
+
+    name: str
+    dtype: Dtype
+    meaning: str
+    unit: str = ""
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class OpenColumns:
+    """Columns known by a pattern alone, all of one dtype."""
+
+    pattern: str
+    dtype: Dtype
+    meaning: str
+    unit: str = ""
+    nullable: bool = False
+
+    def admits(self, name: str) -> bool:
+        """Whether a column of this name belongs here."""
+        return re.fullmatch(self.pattern, name) is not None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a table holds. `version` grows when old readers would misread a new table."""
+
+    name: str
+    version: int
+    columns: tuple[Column, ...]
+    open: tuple[OpenColumns, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the fixed columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def arrow(self, names: list[str]) -> pa.Schema:
+        """The Arrow schema of a table with these columns. Raises InputError on unknown ones."""
+        fixed = {column.name: column for column in self.columns}
+        fields = []
+        for name in names:
+            column = fixed.get(name) or next((c for c in self.open if c.admits(name)), None)
+            if column is None:
+                raise InputError(
+                    f"the table of {self.name} has no column {name!r}", mend=nearest(name, fixed)
+                )
+            fields.append(pa.field(name, _ARROW[column.dtype], nullable=column.nullable))
+        missing = [name for name in self.names if name not in names]
+        if missing:
+            raise InputError(f"the table of {self.name} lacks columns: {', '.join(missing)}")
+        note = {b"phenovae.schema": self.name.encode(), b"phenovae.version": b"%d" % self.version}
+        return pa.schema(fields, metadata=note)
+
+
+def to_arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
+    """The frame as an Arrow table of the schema. Raises InputError where a value does not fit."""
+    arrow = schema.arrow([str(name) for name in frame.columns])
+    try:
+        table = pa.Table.from_pandas(frame, schema=arrow, preserve_index=False, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"a value does not fit the table of {schema.name}: {error}") from error
+    table = table.replace_schema_metadata(arrow.metadata)
+    for field in arrow:
+        if not field.nullable and table.column(field.name).null_count:
+            raise InputError(
+                f"the table of {schema.name} has rows without {field.name}",
+                mend="give every row a value",
+            )
+    return table
+
+
+def write_table(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
+    """Write a table whole or not at all, after checking it against its schema."""
+    table = to_arrow(frame, schema)
+    with writing(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def check_schema(found: pa.Schema, schema: Schema, path: Path) -> None:
+    """Raise InputError unless a file's Arrow schema is this schema, of this version or older."""
+    notes = found.metadata or {}
+    name = notes.get(b"phenovae.schema", b"").decode()
+    if name != schema.name:
+        raise InputError(
+            f"{path.name} is no table of {schema.name}" + (f" but of {name}" if name else ""),
+            where=path,
+        )
+    version = int(notes.get(b"phenovae.version", b"0"))
+    if version > schema.version:
+        raise InputError(
+            f"{path.name} has format {version}; this phenovae reads {schema.name} up to format "
+            f"{schema.version}",
+            where=path,
+            mend="install a newer phenovae",
+        )
+    expected = schema.arrow(found.names)
+    for field in expected:
+        if found.field(field.name).type != field.type:
+            raise InputError(
+                f"column {field.name} of {path.name} is {found.field(field.name).type}, "
+                f"not {field.type}",
+                where=path,
+            )
+
+
+def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table, or some of its columns, after checking it against its schema."""
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path.name}", where=path) from error
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"{path.name} is no readable Parquet file: {error}", where=path, mend="make it anew"
+        ) from error
+    with file:
+        check_schema(file.schema_arrow, schema, path)
+        frame: pd.DataFrame = file.read(columns=columns).to_pandas()
+    return frame
+
+
+def read_batches(
+    path: Path, schema: Schema, columns: list[str] | None = None, rows: int = 65536
+) -> Iterator[pd.DataFrame]:
+    """Read a table piece by piece, `rows` at a time, in bounded memory."""
+    with pq.ParquetFile(path) as file:
+        check_schema(file.schema_arrow, schema, path)
+        for batch in file.iter_batches(batch_size=rows, columns=columns):
+            yield batch.to_pandas()
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of a Parquet file's columns, without reading them."""
+    return list(pq.read_schema(path).names)
+
+
+def finite(values: np.ndarray) -> bool:
+    """Whether every value is a finite number."""
+    return bool(np.isfinite(values).all())

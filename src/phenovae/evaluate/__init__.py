@@ -1,0 +1,1 @@
+"""Which drugs do the same thing: protocols, scores, statistics, probe and baselines."""

@@ -1,0 +1,1 @@
+"""The pixels of a field: reading image files."""

@@ -1,0 +1,1 @@
+"""The stages of a run: configuration, fingerprints, journal, resume."""

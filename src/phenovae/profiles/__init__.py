@@ -1,0 +1,1 @@
+"""From cells to profiles of treatments: aggregation and normalisation."""

@@ -1,0 +1,1 @@
+"""What was done to every well: the sites table, roles of wells, the design and its check."""

@@ -1,0 +1,1 @@
+"""The synthetic twin of a screen: drawn cells with known truth. Never real data."""

@@ -1,0 +1,1 @@
+"""Variational autoencoders: networks, likelihoods, objectives, training, embedding."""
