@@ -1,1 +1,1 @@
-"""What every room may use and nothing about cells: errors, files, tables, options, seeds, progress."""
+"""What every room may use: errors, files, tables, options, seeds, progress; nothing of cells."""

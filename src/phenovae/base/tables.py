@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,18 +92,17 @@ class Schema:
 def to_arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
     """The frame as an Arrow table of the schema. Raises InputError where a value does not fit."""
     arrow = schema.arrow([str(name) for name in frame.columns])
-    try:
-        table = pa.Table.from_pandas(frame, schema=arrow, preserve_index=False, safe=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"a value does not fit the table of {schema.name}: {error}") from error
-    table = table.replace_schema_metadata(arrow.metadata)
     for field in arrow:
-        if not field.nullable and table.column(field.name).null_count:
+        if not field.nullable and frame[field.name].isna().any():
             raise InputError(
                 f"the table of {schema.name} has rows without {field.name}",
                 mend="give every row a value",
             )
-    return table
+    try:
+        table = pa.Table.from_pandas(frame, schema=arrow, preserve_index=False, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"a value does not fit the table of {schema.name}: {error}") from error
+    return table.replace_schema_metadata(arrow.metadata)
 
 
 def write_table(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
@@ -170,8 +168,3 @@ def read_batches(
 def column_names(path: Path) -> list[str]:
     """Names of a Parquet file's columns, without reading them."""
     return list(pq.read_schema(path).names)
-
-
-def finite(values: np.ndarray) -> bool:
-    """Whether every value is a finite number."""
-    return bool(np.isfinite(values).all())

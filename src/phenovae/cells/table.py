@@ -19,8 +19,12 @@ CELLS = Schema(
         Column("Store_Shard", "int64", "number of the shard that holds the crop"),
         Column("Store_Offset", "int64", "row of the crop within its shard"),
         Column("Position_Row", "float64", "centre of the cell in its field", "px", nullable=True),
-        Column("Position_Column", "float64", "centre of the cell in its field", "px", nullable=True),
-        Column("Quality_Noise", "float64", "share of the brightest channel's variance that is noise"),
+        Column(
+            "Position_Column", "float64", "centre of the cell in its field", "px", nullable=True
+        ),
+        Column(
+            "Quality_Noise", "float64", "share of the brightest channel's variance that is noise"
+        ),
         Column("Quality_Signal", "float64", "contrast of the clearest channel over its noise"),
         Column("Quality_Flag", "string", "why the crop is not used, or empty"),
     ),

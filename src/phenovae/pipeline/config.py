@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Literal, TypeAlias, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -29,7 +29,7 @@ from phenovae.vae.options import (
 
 DATA_VARIABLE = "PHENOVAE_DATA"
 
-type Plain = None | bool | int | float | str | list[Plain] | dict[str, Plain]
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 
 class InputOptions(Options):
@@ -65,7 +65,7 @@ class EvaluateOptions(Options):
         ("cells-mean", "cells-mean-whitened", "caicedo2018"),
         description="protocols by name, or paths of YAML files that define one",
     )
-    probe: bool = Field(True, description="also run the cell-level leave-compound-out probe")
+    probe: bool = Field(default=True, description="also run the cell-level leave-compound-out probe")
     draws: int = Field(10_000, ge=100, description="draws of the bootstrap and the permutation")
 
 
@@ -73,7 +73,7 @@ class ReportOptions(Options):
     """What the report shows."""
 
     title: str = Field("", description="title of the report; empty: the name of the run")
-    umap: bool = Field(True, description="add a UMAP of treatments if umap-learn is installed")
+    umap: bool = Field(default=True, description="add a UMAP of treatments if umap-learn is installed")
     flagged_cells: int = Field(48, ge=0, le=400, description="flagged crops on the contact sheet")
 
 
@@ -113,7 +113,9 @@ def check_config(tree: Mapping[str, Plain], where: str) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        faults = [_fault_text(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
+        faults = [
+            _fault_text(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()
+        ]
         raise UsageError(
             "the configuration is not valid:\n" + "\n".join(f"  {fault}" for fault in faults),
             where=where,

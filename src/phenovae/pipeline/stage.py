@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from phenovae.base.progress import SILENT, Progress
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.journal import Entry, Journal, collecting_warnings
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Work:
@@ -26,12 +23,11 @@ class Work:
     run: Path
     config: Config
     progress: Progress = SILENT
-    fail_fast: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage has to say: facts for the journal, and how many named inputs it could not use."""
+    """What a stage has to say: facts for the journal, and how many named inputs were not used."""
 
     facts: dict[str, object] = field(default_factory=dict)
     unread: int = 0
@@ -53,6 +49,7 @@ class Stage:
     perform: Callable[[Work], Outcome]
     inputs: Callable[[Config], Mapping[str, Path]] = lambda _config: {}
     says: str = ""
+    verb: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,9 @@ def fingerprint_of_input(path: Path) -> str:
     )
 
 
-def fingerprint(stage: Stage, config: Config, upstream: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def fingerprint(
+    stage: Stage, config: Config, upstream: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
     """The stage's fingerprint, and the hashes of the named inputs that went into it."""
     inputs = {name: fingerprint_of_input(path) for name, path in stage.inputs(config).items()}
     parts = {

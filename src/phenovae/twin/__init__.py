@@ -1,1 +1,1 @@
-"""The synthetic twin of a screen: drawn cells with known truth. Never real data."""
+"""A synthetic twin of the screen: drawn fields of cells in the official names, with their truth."""

@@ -1,0 +1,19 @@
+"""Prepare single cells for training: import or draw them, then split them.
+
+    python preprocess.py                                    # on the synthetic twin
+    python preprocess.py --crops FOLDER --metadata CSV      # on a single-cell data set
+
+The same as the stages up to `splits` of `phenovae run`; `python train_vae.py` goes on from here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+
+from phenovae.cli.scripts import preprocess
+
+if __name__ == "__main__":
+    preprocess()

@@ -1,0 +1,21 @@
+"""`phenovae crop`: Crops at the true positions of a synthetic screen."""
+
+from __future__ import annotations
+
+import typer
+
+from phenovae.cli.shared import Again, ConfigFile, RunFolder, Settings, run_stage_verb
+
+
+def command(
+    context: typer.Context,
+    run: RunFolder,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    again: Again = False,
+) -> None:
+    """Draw the synthetic screen and cut single cells out of it, at their true positions.
+
+    Example: phenovae crop --run RUN --set input.source=twin
+    """
+    run_stage_verb(context, ("twin", "crops"), run, config, settings, again=again)

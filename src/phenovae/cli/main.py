@@ -1,0 +1,121 @@
+"""The command `phenovae`: its verbs in the order of the data's way, and how errors end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from phenovae import __version__
+from phenovae.base.errors import PhenovaeError
+from phenovae.cli import (
+    config,
+    crop,
+    demo,
+    embed,
+    evaluate,
+    export_crops,
+    import_,
+    inspect,
+    profile,
+    report,
+    run,
+    sites,
+    train,
+    twin,
+)
+from phenovae.cli.console import open_console
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="phenovae",
+    help="Which drugs do the same thing to cells? From single-cell images to mechanism scores.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    epilog="Begin with: phenovae demo    Help on a verb: phenovae VERB --help",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+_VERBS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("demo", demo.command, "The whole way on a synthetic screen, in minutes."),
+    ("run", run.command, "The whole way by a configuration; goes on where it stopped."),
+    ("config", config.command, "Every key there is, or a commented example."),
+    ("sites", sites.command, "Stage: what was done to every well."),
+    ("crop", crop.command, "Stage: single cells out of a synthetic screen."),
+    ("import", import_.command, "Stage: single-cell .npy files into the cell store."),
+    ("train", train.command, "Stage: splits, and the model."),
+    ("embed", embed.command, "Stage: the embedding of every cell."),
+    ("profile", profile.command, "Stage: profiles of treatments."),
+    ("evaluate", evaluate.command, "Stage: mechanism scores with their uncertainty."),
+    ("report", report.command, "Stage: the report."),
+    ("twin", twin.command, "Draw a synthetic screen with known truth."),
+    ("inspect", inspect.command, "Show what is in a store, a table or a folder of crops."),
+    ("export-crops", export_crops.command, "Write a store back as single-cell files."),
+)
+
+for _name, _command, _summary in _VERBS:
+    app.command(_name, short_help=_summary)(_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"phenovae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Messages and progress as JSON lines.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Warnings and results only.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More messages.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Which drugs do the same thing to cells? From single-cell images to mechanism scores."""
+    del version, debug
+    context.obj = open_console(log_json=log_json, quiet=quiet, verbose=verbose)
+
+
+def main() -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 wrong usage, 3 an input unread, 130 stopped."""
+    debug = "--debug" in sys.argv
+    try:
+        app(prog_name="phenovae")
+    except PhenovaeError as error:
+        _tell(str(error), debug=debug)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _tell("stopped; what is finished is kept, the same command goes on from there", debug=debug)
+        sys.exit(_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  the last net: a traceback only for who asks
+        _tell(f"unexpected {type(error).__name__}: {error}", debug=debug)
+        if not debug:
+            sys.stderr.write("  mend:  run again with --debug and report what it shows\n")
+        sys.exit(1)
+
+
+def _tell(text: str, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc(file=sys.stderr)
+    logger = logging.getLogger("phenovae")
+    if logger.handlers:
+        logger.error(text)
+    else:
+        sys.stderr.write(f"error: {text}\n")

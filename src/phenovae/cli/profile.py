@@ -1,0 +1,21 @@
+"""`phenovae profile`: Profiles of treatments."""
+
+from __future__ import annotations
+
+import typer
+
+from phenovae.cli.shared import Again, ConfigFile, RunFolder, Settings, run_stage_verb
+
+
+def command(
+    context: typer.Context,
+    run: RunFolder,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    again: Again = False,
+) -> None:
+    """Make profiles of treatments by every protocol, for the model and for the baselines.
+
+    Example: phenovae profile --run RUN
+    """
+    run_stage_verb(context, ("profiles",), run, config, settings, again=again)

@@ -1,0 +1,38 @@
+"""`phenovae run`: every stage of a configuration, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phenovae.cli.shared import UNREAD, Settings, console_of
+
+
+def command(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration in YAML.")],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
+    settings: Settings = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, and why.")
+    ] = False,
+) -> None:
+    """Run all stages: finished ones are skipped, changed ones rerun, a killed run goes on.
+
+    Example: phenovae run examples/bbbc021_crops.yaml --set input.crops=FOLDER
+    --set input.metadata=CSV --out RUN
+    """
+    from phenovae.pipeline.config import load_config
+    from phenovae.pipeline.execute import plan_run
+
+    resolved = load_config(config, settings or [])
+    if dry_run:
+        for plan in plan_run(resolved, out):
+            typer.echo(f"{'run ' if plan.runs else 'skip'}  {plan.stage.name:<11} {plan.why}")
+        return
+    from phenovae.cli.summary import run_and_tell
+
+    if run_and_tell(resolved, out, console_of(context)):
+        raise typer.Exit(UNREAD)

@@ -1,0 +1,57 @@
+"""Options that several verbs share, and the one call behind every stage verb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phenovae.cli.console import Console
+
+UNREAD = 3
+
+RunFolder = Annotated[
+    Path, typer.Option("--run", metavar="RUN", help="Folder of the run.", show_default=False)
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="YAML", help="Configuration; else the run's own."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Set one key of the configuration; repeatable."),
+]
+Again = Annotated[bool, typer.Option("--again", help="Run the stage even if nothing has changed.")]
+
+
+def console_of(context: typer.Context) -> Console:
+    """The console that the options before the verb made."""
+    if not isinstance(context.obj, Console):
+        raise TypeError("a verb was called without the options before it")
+    return context.obj
+
+
+def run_stage_verb(
+    context: typer.Context,
+    stages: Sequence[str],
+    run: Path,
+    config: Path | None,
+    settings: list[str] | None,
+    *,
+    again: bool,
+) -> None:
+    """Run some stages of a run and say what they left. Exit 3 where a named input was not read."""
+    from phenovae.pipeline.execute import config_of_run, existing_run, run_stages
+
+    if config is None and not settings:
+        existing_run(run)
+    resolved = config_of_run(run, config, settings or [])
+    finished = run_stages(stages, resolved, run, console_of(context).progress, force=again)
+    for name in finished.skipped:
+        typer.echo(f"{name}: finished and unchanged (--again runs it once more)")
+    for name in finished.ran:
+        typer.echo(f"{name}: done, in {run}")
+    if finished.unread:
+        raise typer.Exit(UNREAD)

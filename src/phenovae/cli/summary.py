@@ -1,0 +1,57 @@
+"""What a finished run says on the terminal: the scores, what went wrong, where the report is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from phenovae.base.files import read_json
+from phenovae.cli.console import Console
+from phenovae.pipeline import paths
+from phenovae.pipeline.config import Config
+from phenovae.pipeline.execute import run_all
+
+
+def run_and_tell(config: Config, run: Path, console: Console) -> int:
+    """Run every stage, print the scores and the report's path; return the inputs left unread."""
+    finished = run_all(config, run, console.progress)
+    tell_scores(run)
+    if finished.unread:
+        typer.echo(
+            f"{finished.unread} of the named inputs could not be used; {run / paths.ERRORS} lists "
+            "each with its reason"
+        )
+    return finished.unread
+
+
+def tell_scores(run: Path) -> None:
+    """Print the scores of a run as a table of text, and where its report is."""
+    records = read_json(run / paths.SCORES)
+    rows = [_row(record) for record in records if isinstance(record, dict)] if isinstance(
+        records, list
+    ) else []
+    if rows:
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        for row in rows:
+            typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)))
+    else:
+        typer.echo("no treatment could be scored; the report says why")
+    typer.echo(f"report: {run / paths.REPORT}")
+
+
+def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
+    protocol = f"{record['protocol']}@{record['version']}"
+    value, low, high = record.get("value"), record.get("low"), record.get("high")
+    if not isinstance(value, int | float):
+        shown = "not scored"
+    elif record.get("total") and record["metric"] != "probe":
+        shown = f"{record['correct']:g}/{record['total']} = {value:.1%}"
+    else:
+        shown = f"{value:.3f}"
+    interval = (
+        f"[{low:.3f}, {high:.3f}]"
+        if isinstance(low, int | float) and isinstance(high, int | float)
+        else ""
+    )
+    return str(record["metric"]), str(record["features"]), protocol, shown, interval

@@ -1,0 +1,138 @@
+"""Running stages in order: finished ones are skipped, changed ones rerun, a killed run goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phenovae.base.errors import InputError, UsageError
+from phenovae.base.progress import SILENT, Progress
+from phenovae.pipeline.config import Config, load_config, write_config
+from phenovae.pipeline.journal import Journal
+from phenovae.pipeline.lock import locked
+from phenovae.pipeline.order import stages_of
+from phenovae.pipeline.stage import Plan, Stage, Work, fingerprint, perform, plan
+
+logger = logging.getLogger(__name__)
+
+CONFIG_NAME = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run came to: which stages ran, and how many named inputs could not be used."""
+
+    ran: tuple[str, ...]
+    skipped: tuple[str, ...]
+    unread: int
+
+
+def config_of_run(run: Path, config: Path | None, settings: Sequence[str]) -> Config:
+    """The configuration of a run: a named file, else the one that the run was made with."""
+    own = run / CONFIG_NAME
+    if config is None and own.exists():
+        config = own
+    return load_config(config, settings)
+
+
+def plan_run(config: Config, run: Path) -> list[Plan]:
+    """What `run_all` would do now, stage by stage, without doing it."""
+    return plan(stages_of(config), config, Journal.open(run, config.seed))
+
+
+def run_all(config: Config, run: Path, progress: Progress = SILENT) -> Finished:
+    """Run every stage that is not finished. Raises what a stage raises; nothing done is lost."""
+    stages = stages_of(config)
+    return _run(stages, {stage.name for stage in stages}, config, run, progress, force=False)
+
+
+def run_stages(
+    names: Sequence[str], config: Config, run: Path, progress: Progress = SILENT, *, force: bool
+) -> Finished:
+    """Run these stages alone; what they need must be finished. `force` runs them once more.
+
+    Raises UsageError where an earlier stage has yet to run.
+    """
+    return _run(stages_of(config), set(names), config, run, progress, force=force)
+
+
+def _run(
+    stages: tuple[Stage, ...],
+    wanted: set[str],
+    config: Config,
+    run: Path,
+    progress: Progress,
+    *,
+    force: bool,
+) -> Finished:
+    known = {stage.name for stage in stages}
+    if not wanted & known:
+        raise UsageError(
+            f"a run with input.source={config.input.source} has no stage {', '.join(sorted(wanted))}",
+            mend=f"its stages are {', '.join(stage.name for stage in stages)}",
+        )
+    with locked(run):
+        journal = Journal.open(run, config.seed)
+        journal.seed = config.seed
+        write_config(config, run / CONFIG_NAME)
+        work = Work(run=run, config=config, progress=progress)
+        upstream: dict[str, str] = {}
+        ran: list[str] = []
+        skipped: list[str] = []
+        for stage in stages:
+            mark, _ = fingerprint(stage, config, upstream)
+            upstream[stage.name] = mark
+            done = journal.finished(stage.name, mark) and not set(ran) & set(stage.needs)
+            if stage.name not in wanted:
+                _check_upstream(stage, wanted, stages, done=done, run=run)
+                continue
+            if done and not force:
+                skipped.append(stage.name)
+                logger.info("%s: finished and unchanged", stage.name)
+                continue
+            logger.info("%s: %s", stage.name, stage.says)
+            entry = perform(stage, work, journal, upstream)
+            logger.info("%s: done in %.1f s", stage.name, entry.seconds)
+            ran.append(stage.name)
+        journal.save()
+        unread = sum(
+            journal.stages[stage.name].unread for stage in stages if stage.name in journal.stages
+        )
+    return Finished(tuple(ran), tuple(skipped), unread)
+
+
+def _check_upstream(
+    stage: Stage, wanted: set[str], stages: tuple[Stage, ...], *, done: bool, run: Path
+) -> None:
+    if done or stage.name not in _needed_by(wanted, stages):
+        return
+    raise UsageError(
+        f"the stage {stage.name} must run first, with the configuration as it is now",
+        where=run,
+        mend=f"phenovae {stage.verb} --run {run}, or phenovae run for all stages in order",
+    )
+
+
+def _needed_by(wanted: set[str], stages: tuple[Stage, ...]) -> set[str]:
+    needs = {stage.name: stage.needs for stage in stages}
+    found: set[str] = set()
+    waiting = [need for name in wanted if name in needs for need in needs[name]]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(needs[name])
+    return found
+
+
+def existing_run(run: Path) -> Path:
+    """The run's folder, or an InputError where there is none."""
+    if not (run / CONFIG_NAME).is_file():
+        raise InputError(
+            "this folder holds no run",
+            where=run,
+            mend="phenovae run CONFIG --out FOLDER makes one; or name a --config",
+        )
+    return run

@@ -1,0 +1,110 @@
+"""What can be set about models, their objective, training and embedding; loads no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from phenovae.base.options import Options
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class LikelihoodOptions(Options):
+    """The distribution of pixels around the decoder's output."""
+
+    name: Literal["gaussian-fixed", "gaussian-learned"] = Field(
+        "gaussian-learned",
+        description="gaussian-fixed: σ stays as given (1 in the original); gaussian-learned: σ is "
+        "a parameter (Rybkin et al. 2021)",
+    )
+    sigma: float = Field(
+        1.0, gt=0, description="σ, fixed or at the start [of the view's range, 0 to 1]"
+    )
+    sigma_min: float = Field(
+        0.0025, gt=0, lt=1, description="lowest σ that is learned [of the view's range]"
+    )
+    per_channel: bool = Field(
+        True, description="gaussian-learned: one σ a channel; false: one for all channels"
+    )
+
+
+class ModelOptions(Options):
+    """Encoder, decoder and likelihood."""
+
+    size: Literal["small", "medium", "large"] = Field(
+        "medium",
+        description="channels of the four convolutions: small 16, medium 32, large 32-64-128-256",
+    )
+    latent: int = Field(256, ge=1, description="dimensions of the latent space")
+    slope: float = Field(0.01, ge=0, lt=1, description="slope of LeakyReLU below zero")
+    likelihood: LikelihoodOptions = Field(default_factory=lambda: LikelihoodOptions())
+
+
+class ObjectiveOptions(Options):
+    """What training minimises: a sum of weighted terms."""
+
+    terms: tuple[str, ...] = Field(
+        ("reconstruction", "kl"), description="terms of the loss, by name"
+    )
+    beta: float = Field(1.0, ge=0, description="weight of the KL term (β-VAE); 1 is the ELBO")
+    kl_warmup_epochs: float = Field(
+        0.0, ge=0, description="the weight of the KL term grows from 0 to β over these [epochs]"
+    )
+    free_bits: float = Field(
+        0.0,
+        ge=0,
+        description="KL of a latent dimension below which it costs no more [nats a dimension]",
+    )
+
+
+class AugmentOptions(Options):
+    """Random changes of training images; the target is the changed image."""
+
+    dihedral: bool = Field(True, description="one of the eight rotations and flips of the square")
+    gain: float = Field(
+        0.0, ge=0, le=4, description="each channel times or divided by up to 1 + gain [share]"
+    )
+    noise: float = Field(
+        0.0, ge=0, le=1, description="σ of added Gaussian noise [of the view's range]"
+    )
+    shift: int = Field(0, ge=0, le=32, description="largest shift along each axis, mirrored [px]")
+
+
+class TrainOptions(Options):
+    """How training proceeds."""
+
+    epochs: int = Field(20, ge=1, description="epochs at most")
+    batch: int = Field(128, ge=1, description="crops a step, over all devices together")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="constant, or falling to zero over all epochs along a cosine"
+    )
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay of AdamW")
+    clip: float = Field(
+        0.0,
+        ge=0,
+        description="largest norm of the gradient of the loss per pixel value; 0: not clipped",
+    )
+    patience: int = Field(
+        0, ge=0, description="stop after so many epochs without a better ELBO; 0: never"
+    )
+    precision: Literal["32", "bf16"] = Field(
+        "32", description="32: float32; bf16: mixed with bfloat16"
+    )
+    device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
+    devices: int = Field(1, ge=1, description="devices, one process each")
+    workers: int = Field(1, ge=1, le=64, description="threads that read crops ahead")
+    checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints")
+    tensorboard: bool = Field(False, description="also log for TensorBoard; needs the extra")
+
+
+class EmbedOptions(Options):
+    """How cells are turned into embeddings."""
+
+    views: Literal[1, 8] = Field(
+        1, description="views averaged: 1, or the 8 rotations and flips of the square"
+    )
+    batch: int = Field(256, ge=1, description="crops encoded at a time")
+    device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
