@@ -23,9 +23,9 @@ CELLS = Schema(
             "Position_Column", "float64", "centre of the cell in its field", "px", nullable=True
         ),
         Column(
-            "Quality_Noise", "float64", "share of the brightest channel's variance that is noise"
+            "Quality_Noise", "float64", "share of noise in the variance of the clearest channel"
         ),
-        Column("Quality_Signal", "float64", "contrast of the clearest channel over its noise"),
+        Column("Quality_Signal", "float64", "height of the brightest pixels over the median", "σ of the noise"),
         Column("Quality_Flag", "string", "why the crop is not used, or empty"),
     ),
     open=(

@@ -1,0 +1,90 @@
+"""A cell store back to single-cell files, in the layout and with the table that they came with."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from phenovae.base.errors import PhenovaeError, UsageError
+from phenovae.base.progress import SILENT, Progress
+from phenovae.cells.crop_table import write_origin
+from phenovae.cells.importing import ORIGIN, ORIGIN_ROW
+from phenovae.cells.store import CellStore
+from phenovae.screen.sites import Role
+
+METADATA_NAME = "metadata.csv"
+_BLOCK = 256
+
+
+def export_crops(
+    store: CellStore,
+    out: Path,
+    *,
+    layout: Literal["nested", "flat"] = "nested",
+    progress: Progress = SILENT,
+) -> int:
+    """Write every crop as <field>_<cell>.npy (height, width, channel) and metadata.csv.
+
+    Crops that were imported come out byte for byte, and so does their table. `nested` puts each
+    field's crops into a folder of its own. Returns the number of files. Raises UsageError where the
+    folder is not empty.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise UsageError("the folder is not empty", where=out, mend="name a new folder")
+    table = store.table
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with progress.bar("exporting crops", len(store)) as bar:
+            for start in range(0, len(store), _BLOCK):
+                rows = np.arange(start, min(start + _BLOCK, len(store)))
+                for crop, row in zip(store.read(rows), table.iloc[rows].itertuples(), strict=True):
+                    folder = out / row.Metadata_Field if layout == "nested" else out
+                    folder.mkdir(exist_ok=True)
+                    np.save(folder / row.Metadata_File, np.ascontiguousarray(crop.transpose(1, 2, 0)))
+                bar.advance(len(rows))
+        write_origin(_origin(store), out / METADATA_NAME)
+    except OSError as error:
+        raise PhenovaeError(
+            f"cannot write the crops: {error.strerror or error}",
+            where=out,
+            mend="make room, or choose a folder that you may write to",
+        ) from error
+    return len(store)
+
+
+def _origin(store: CellStore) -> pd.DataFrame:
+    path = store.path / ORIGIN
+    if not path.exists():
+        return _single_cell_table(store.table)
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    order = sorted(rows, key=lambda row: int(row[0]))
+    table = pd.DataFrame([row[1:] for row in order])
+    table.columns = pd.Index(header[1:])
+    if header[0] != ORIGIN_ROW:
+        raise PhenovaeError(f"{ORIGIN} of the store is damaged", where=path)
+    return table
+
+
+def _single_cell_table(table: pd.DataFrame) -> pd.DataFrame:
+    control = table["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
+    mechanism = table["Metadata_MoA"].where(~control, table["Metadata_Compound"])
+    fields = pd.factorize(table["Metadata_Field"])[0]
+    return pd.DataFrame(
+        {
+            "Multi_Cell_Image_Id": fields.astype(str),
+            "Multi_Cell_Image_Name": table["Metadata_Field"],
+            "Single_Cell_Image_Id": table["Metadata_Cell"].astype(str),
+            "Single_Cell_Image_Name": table["Metadata_File"],
+            "Image_Metadata_Plate_DAPI": table["Metadata_Plate"],
+            "Image_Metadata_Well_DAPI": table["Metadata_Well"],
+            "Replicate": table["Metadata_Replicate"].map(lambda x: "" if pd.isna(x) else str(int(x))),
+            "Image_Metadata_Compound": table["Metadata_Compound"],
+            "Image_Metadata_Concentration": table["Metadata_Concentration"].map(repr),
+            "moa": mechanism.map(lambda text: "" if pd.isna(text) else str(text)),
+        }
+    )

@@ -1,0 +1,36 @@
+"""Reading one channel of one field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from struct import error as StructError
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from phenovae.base.errors import InputError
+
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+def read_image(path: Path) -> Image:
+    """One grey image, (height, width), uint8 or uint16.
+
+    Raises InputError where the file is missing, damaged, or holds something else.
+    """
+    try:
+        pixels = np.asarray(tifffile.imread(path))
+    except FileNotFoundError as error:
+        raise InputError("there is no such image", where=path) from error
+    except (OSError, ValueError, IndexError, KeyError, StructError, RuntimeError) as error:
+        raise InputError(f"the image cannot be read: {error}", where=path) from error
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise InputError(
+            f"the image is not one grey plane but {pixels.shape}",
+            where=path,
+            mend="give one file for each channel",
+        )
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"the image holds {pixels.dtype}, not uint8 or uint16", where=path)
+    return pixels

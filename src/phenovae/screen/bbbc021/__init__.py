@@ -1,0 +1,1 @@
+"""Everything that is true of BBBC021 alone: names, tables, rules, published figures."""

@@ -1,0 +1,186 @@
+"""What a screen's design is, where it departs from itself, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from phenovae.screen.partners import RULES, Rule, eligible, scorable, treatments
+from phenovae.screen.sites import Role, channels_of, concentration_key, dose_text
+
+_NAMED_AT_MOST = 12
+
+
+@dataclass(frozen=True)
+class Scorable:
+    """How many treatments have a possible right neighbour under one rule."""
+
+    rule: Rule
+    scorable: int
+    total: int
+    unscorable: tuple[str, ...]
+    mechanisms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The experimental design of a screen, in numbers and in sentences."""
+
+    sites: int
+    plates: int
+    batches: int
+    wells: int
+    compounds: int
+    channels: tuple[str, ...]
+    annotated_treatments: int
+    annotated_compounds: int
+    annotated_wells: int
+    mechanisms: int
+    negative_control_wells: int
+    positive_control_wells: int
+    usual_replicates: int
+    usual_sites: int
+    usual_images: int
+    in_one_batch: int
+    in_one_position: int
+    compounds_in_several_batches: tuple[str, ...]
+    largest_control: str
+    largest_control_share: float
+    scorable: tuple[Scorable, ...]
+    departures: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The design as JSON."""
+        return asdict(self)
+
+
+def check_design(sites: pd.DataFrame) -> Design:
+    """Describe the design of a sites table and name what departs from it.
+
+    What is usual is what most treatments have; nothing is expected of a screen beforehand.
+    """
+    wells = sites.drop_duplicates(["Metadata_Plate", "Metadata_Well"])
+    known = treatments(sites)
+    images = _images_per_treatment(sites)
+    replicates = _usual(known["Wells"].tolist())
+    per_well = sites.groupby(["Metadata_Plate", "Metadata_Well"], sort=True).size()
+    usual_sites = _usual(per_well.tolist())
+    channels = channels_of(sites)
+    roles = wells["Metadata_Role"].value_counts()
+    controls = wells.loc[wells["Metadata_Role"].isin([Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL])]
+    largest = controls["Metadata_Compound"].value_counts()
+    several = _compounds_in_several_batches(sites)
+    return Design(
+        sites=len(sites),
+        plates=int(sites["Metadata_Plate"].nunique()),
+        batches=int(sites["Metadata_Batch"].nunique()),
+        wells=len(wells),
+        compounds=int(
+            sites.loc[sites["Metadata_Role"] != Role.NEGATIVE_CONTROL, "Metadata_Compound"].nunique()
+        ),
+        channels=channels,
+        annotated_treatments=len(known),
+        annotated_compounds=int(known["Metadata_Compound"].nunique()),
+        annotated_wells=int(known["Wells"].sum()),
+        mechanisms=int(known["Metadata_MoA"].nunique()),
+        negative_control_wells=int(roles.get(str(Role.NEGATIVE_CONTROL), 0)),
+        positive_control_wells=int(roles.get(str(Role.POSITIVE_CONTROL), 0)),
+        usual_replicates=replicates,
+        usual_sites=usual_sites,
+        usual_images=replicates * usual_sites * max(len(channels), 1),
+        in_one_batch=int((known["Batches"].map(len) == 1).sum()),
+        in_one_position=int((known["Positions"].map(len) == 1).sum()),
+        compounds_in_several_batches=several,
+        largest_control=str(largest.index[0]) if len(largest) else "",
+        largest_control_share=round(float(largest.iloc[0] / len(wells)), 4) if len(largest) else 0.0,
+        scorable=tuple(_scorable(known, rule) for rule in RULES),
+        departures=tuple(_departures(sites, known, images, replicates, usual_sites)),
+    )
+
+
+def treatment_text(compound: str, concentration: float) -> str:
+    """A treatment as a person writes it: `taxol 0.3 µM`."""
+    return f"{compound} {dose_text(concentration)} µM"
+
+
+def _usual(counts: list[int]) -> int:
+    return Counter(counts).most_common(1)[0][0] if counts else 0
+
+
+def _images_per_treatment(sites: pd.DataFrame) -> pd.Series:
+    here = sites.loc[(sites["Metadata_Role"] == Role.TREATMENT) & sites["Metadata_MoA"].notna()]
+    files = [name for name in here.columns if str(name).startswith("File_")]
+    per_site = here[files].notna().sum(axis=1) if files else pd.Series(1, index=here.index)
+    dose = here["Metadata_Concentration"].map(concentration_key)
+    return per_site.groupby([here["Metadata_Compound"], dose]).sum()
+
+
+def _compounds_in_several_batches(sites: pd.DataFrame) -> tuple[str, ...]:
+    here = sites.loc[sites["Metadata_Role"] == Role.TREATMENT]
+    batches = here.groupby("Metadata_Compound")["Metadata_Batch"].nunique()
+    return tuple(str(name) for name in batches[batches > 1].index)
+
+
+def _scorable(known: pd.DataFrame, rule: Rule) -> Scorable:
+    mechanisms = known["Metadata_MoA"].tolist()
+    mask = eligible(known["Metadata_Compound"].tolist(), known["Batches"].tolist(), rule)
+    can = scorable(mask, mechanisms)
+    cannot = known.loc[~can]
+    return Scorable(
+        rule=rule,
+        scorable=int(can.sum()),
+        total=len(known),
+        unscorable=tuple(
+            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
+            for row in cannot.itertuples()
+        ),
+        mechanisms=tuple(sorted(set(cannot["Metadata_MoA"]))),
+    )
+
+
+def _departures(
+    sites: pd.DataFrame, known: pd.DataFrame, images: pd.Series, replicates: int, usual_sites: int
+) -> list[str]:
+    said: list[str] = []
+    for count, group in known.loc[known["Wells"] != replicates].groupby("Wells"):
+        names = [
+            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
+            for row in group.itertuples()
+        ]
+        said.append(f"{_treatments(len(names))} {count} wells instead of {replicates}: {_listed(names)}")
+    channels = max(len(channels_of(sites)), 1)
+    odd = []
+    for row in known.itertuples():
+        have = int(images[(row.Metadata_Compound, row.Metadata_Concentration)])
+        if have != row.Wells * usual_sites * channels:
+            name = treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
+            odd.append(f"{name} ({have})")
+    if odd:
+        said.append(
+            f"{_treatments(len(odd))} other than {usual_sites} × {channels} images a well: "
+            f"{_listed(odd)}"
+        )
+    spread = known.loc[known["Batches"].map(len) > 1]
+    if len(spread):
+        names = [
+            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
+            for row in spread.itertuples()
+        ]
+        said.append(f"{_treatments(len(names))} wells in several batches: {_listed(names)}")
+    controls = sites.loc[sites["Metadata_Role"] == Role.NEGATIVE_CONTROL, "Metadata_Plate"]
+    without = sorted(set(sites["Metadata_Plate"]) - set(controls))
+    if without:
+        said.append(f"{len(without)} plates without a negative control: {_listed(without)}")
+    return said
+
+
+def _treatments(count: int) -> str:
+    return "1 treatment has" if count == 1 else f"{count} treatments have"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED_AT_MOST])
+    rest = len(names) - _NAMED_AT_MOST
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,55 @@
+"""What every well is for, by rules that are data of the screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from phenovae.base.options import Options
+from phenovae.screen.sites import Role, concentration_key
+
+
+class TreatmentWells(Options):
+    """Wells of one batch that hold a control's compound and dose as a treatment."""
+
+    batch: str = Field(description="batch of the wells")
+    wells: tuple[str, ...] = Field(description="names of the wells")
+
+
+class PositiveControl(Options):
+    """A compound at a dose that stands on plates as a control."""
+
+    compound: str = Field(description="compound")
+    concentration: float = Field(description="concentration [µM]")
+    treatment_wells: tuple[TreatmentWells, ...] = Field(
+        (), description="wells where it is a treatment all the same"
+    )
+
+
+class RoleRules(Options):
+    """How the roles of wells follow from their compound, dose and place."""
+
+    negative_controls: tuple[str, ...] = Field(
+        ("DMSO",), description="compounds that are negative controls, at any concentration"
+    )
+    positive_controls: tuple[PositiveControl, ...] = Field((), description="positive controls")
+    other: tuple[str, ...] = Field((), description="names that stand for no known compound")
+
+
+def assign_roles(sites: pd.DataFrame, rules: RoleRules) -> pd.Series:
+    """The role of every row of a table with compound, concentration, batch and well."""
+    compound = sites["Metadata_Compound"]
+    roles = np.full(len(sites), str(Role.TREATMENT), dtype=object)
+    roles[compound.isin(rules.other).to_numpy()] = str(Role.OTHER)
+    roles[compound.isin(rules.negative_controls).to_numpy()] = str(Role.NEGATIVE_CONTROL)
+    dose = sites["Metadata_Concentration"].map(concentration_key)
+    for control in rules.positive_controls:
+        here = (compound == control.compound) & (dose == concentration_key(control.concentration))
+        for place in control.treatment_wells:
+            here &= ~(
+                (sites["Metadata_Batch"] == place.batch)
+                & sites["Metadata_Well"].isin(place.wells)
+            )
+        roles[here.to_numpy()] = str(Role.POSITIVE_CONTROL)
+    return pd.Series(roles, index=sites.index, name="Metadata_Role", dtype="str")
