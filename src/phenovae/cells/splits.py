@@ -1,0 +1,164 @@
+"""Training, validation and test cells: no group on two sides, seeded, written with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from phenovae.base.errors import InputError, UsageError
+from phenovae.base.options import Options
+from phenovae.base.tables import Column, Schema, read_table
+from phenovae.screen.sites import concentration_key
+
+SPLITS = Schema(
+    "splits",
+    1,
+    (
+        Column("Row", "int64", "row of the cell in its store"),
+        Column("Group", "string", "what is kept together"),
+        Column("Split", "string", "train, validation, test, or left-out"),
+    ),
+)
+
+TRAIN, VALIDATION, TEST, LEFT_OUT = "train", "validation", "test", "left-out"
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "cell": ("Metadata_Plate", "Metadata_Field", "Metadata_Cell"),
+    "well": ("Metadata_Plate", "Metadata_Well"),
+    "plate": ("Metadata_Plate",),
+    "batch": ("Metadata_Batch",),
+    "treatment": ("Metadata_Compound", "Metadata_Concentration"),
+    "compound": ("Metadata_Compound",),
+}
+_STRATA: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "role": ("Metadata_Role",),
+    "treatment": ("Metadata_Role", "Metadata_Compound", "Metadata_Concentration"),
+    "batch": ("Metadata_Batch",),
+}
+
+
+class SplitOptions(Options):
+    """How cells are divided."""
+
+    by: Literal["cell", "well", "plate", "batch", "treatment", "compound"] = Field(
+        "well", description="what is never on two sides"
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="share of the cells that chooses the checkpoint"
+    )
+    test: float = Field(0.0, ge=0, lt=1, description="share of the cells kept out of training")
+    stratify: Literal["none", "role", "treatment", "batch"] = Field(
+        "role", description="what the parts should have in like shares; never the mechanism"
+    )
+
+
+def make_splits(table: pd.DataFrame, options: SplitOptions, seed: int) -> pd.DataFrame:
+    """Divide the cells of a store's table; a `SPLITS` frame with a row a cell, in its order.
+
+    Flagged cells are left out. The same cells get the same side in whatever order they stand.
+    Groups are taken stratum by stratum in a seeded order, and each part takes a group when it lacks
+    at least half of it. Raises InputError where a wanted part would stay empty.
+    """
+    if options.validation + options.test >= 1:
+        raise UsageError("split.validation and split.test leave nothing to train on")
+    groups = _joined(table, _GROUPS[options.by])
+    strata = _joined(table, _STRATA[options.stratify])
+    usable = (table["Quality_Flag"] == "").to_numpy()
+    sides = _assign(groups[usable], strata[usable], options, seed)
+    split = np.where(usable, groups.map(sides).to_numpy(dtype=object), LEFT_OUT)
+    counts = {name: int((split == name).sum()) for name in (TRAIN, VALIDATION, TEST)}
+    for name, share in (
+        (TRAIN, 1.0),
+        (VALIDATION, options.validation),
+        (TEST, options.test),
+    ):
+        if share > 0 and counts[name] == 0:
+            raise InputError(
+                f"splitting {int(usable.sum())} cells in {len(sides)} groups by {options.by} leaves "
+                f"none for {name}",
+                mend="split by something finer (split.by=cell), or ask for a larger share",
+            )
+    return pd.DataFrame(
+        {
+            "Row": np.arange(len(table)),
+            "Group": groups.to_numpy(dtype=object),
+            "Split": split.astype(object),
+        }
+    )
+
+
+def split_hash(splits: pd.DataFrame) -> str:
+    """What identifies a division of cells."""
+    text = "\n".join(
+        f"{row}\t{group}\t{split}"
+        for row, group, split in splits[list(SPLITS.names)].itertuples(index=False, name=None)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_splits(path: Path, cells: int) -> pd.DataFrame:
+    """Read splits and check that they are of a store of so many cells, with no group on two sides.
+
+    Raises InputError otherwise.
+    """
+    splits = read_table(path, SPLITS)
+    if len(splits) != cells or not np.array_equal(splits["Row"], np.arange(cells)):
+        raise InputError(
+            f"{path.name} has {len(splits)} rows, the store {cells} cells",
+            where=path,
+            mend="split the cells anew with phenovae train",
+        )
+    check_disjoint(splits)
+    return splits
+
+
+def check_disjoint(splits: pd.DataFrame) -> None:
+    """Raise InputError where a group is on two sides."""
+    used = splits.loc[splits["Split"] != LEFT_OUT]
+    sides = used.groupby("Group")["Split"].nunique()
+    torn = sides[sides > 1]
+    if len(torn):
+        raise InputError(f"group {torn.index[0]} is on {torn.iloc[0]} sides of the split")
+
+
+def _joined(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+    joined = pd.Series("", index=range(len(table)), dtype="object")
+    for name in columns:
+        values = table[name].reset_index(drop=True)
+        if name == "Metadata_Concentration":
+            values = values.map(concentration_key)
+        joined = joined + values.astype(str).astype("object") + "|"
+    return joined.str.removesuffix("|")
+
+
+def _assign(
+    groups: pd.Series, strata: pd.Series, options: SplitOptions, seed: int
+) -> dict[str, str]:
+    counted = pd.DataFrame({"group": groups, "stratum": strata})
+    sizes = counted.groupby("group").size()
+    stratum = counted.groupby("group")["stratum"].min()
+    order = sorted(sizes.index, key=lambda name: (stratum[name], _shuffled(seed, str(name))))
+    lacking = {VALIDATION: 0.0, TEST: 0.0}
+    shares = {VALIDATION: options.validation, TEST: options.test}
+    sides: dict[str, str] = {}
+    for name in order:
+        size = int(sizes[name])
+        for part, share in shares.items():
+            lacking[part] += share * size
+        neediest = max(lacking, key=lambda part: lacking[part])
+        if lacking[neediest] >= size / 2:
+            lacking[neediest] -= size
+            sides[str(name)] = neediest
+        else:
+            sides[str(name)] = TRAIN
+    return sides
+
+
+def _shuffled(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}\x1fsplits\x1f{name}".encode()).hexdigest()

@@ -1,0 +1,269 @@
+"""A view of raw crops: size and normalisation, recorded, applied as crops are read.
+
+Crops stay raw in the store. A view is fitted once, on training cells, and goes with the model.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field
+
+from phenovae.base import seeds
+from phenovae.base.errors import InputError, UsageError
+from phenovae.base.options import Options
+from phenovae.cells.resize import resize
+from phenovae.screen.sites import Role
+
+logger = logging.getLogger(__name__)
+
+_SAMPLED = 400
+
+
+class Crops(Protocol):
+    """What a view needs of a store."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Height and width of a crop, in pixels."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a crop."""
+
+    def read(self, rows: npt.ArrayLike) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+        """Raw crops (n, channel, height, width) of these rows."""
+
+
+class ViewOptions(Options):
+    """How raw crops are shown to the model."""
+
+    size: int = Field(64, ge=8, le=1024, description="side of the square that the model sees [px]")
+    fit: Literal["resize", "crop"] = Field(
+        "resize", description="resize: the whole crop, antialiased; crop: its centre, as it is"
+    )
+    normalise: Literal["plate", "cell-max", "cell-minmax", "none"] = Field(
+        "plate",
+        description="plate: one scale for each plate and channel, from its negative controls, which "
+        "keeps how bright a cell is; cell-max and cell-minmax: each crop and channel by itself, as "
+        "in the original; none: the dtype's range",
+    )
+    low_percentile: float = Field(
+        0.5, ge=0, lt=50, description="plate: percentile of the controls' pixels that becomes 0"
+    )
+    high_percentile: float = Field(
+        99.5, gt=50, le=100, description="plate: percentile of the controls' pixels that is the unit"
+    )
+    headroom: float = Field(
+        3.0,
+        ge=1,
+        description="plate: units that fit below 1, for cells brighter than controls; at 3, under "
+        "1.3 % of the pixels of any mechanism of BBBC021 are cut off",
+    )
+    gamma: float = Field(
+        1.0, gt=0, le=4, description="power applied at last; 0.5 shows dim structures better"
+    )
+    controls: int = Field(
+        20,
+        ge=1,
+        description="plate: cells needed to fit a scale; with fewer, the batch's controls are taken, "
+        "then all controls, then all cells",
+    )
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Grey levels that become 0 and 1, one pair a channel, and whose pixels they come from."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A fitted view: turns raw crops into float32 in [0, 1]."""
+
+    options: ViewOptions
+    channels: tuple[str, ...]
+    scales: dict[str, Scale]
+
+    def apply(
+        self, crops: npt.NDArray[np.generic], plates: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """Raw crops (n, channel, height, width) of these plates as float32 (n, channel, size, size).
+
+        Values lie in [0, 1]. Raises InputError for a plate that the view was not fitted on.
+        """
+        if crops.shape[1] != len(self.channels):
+            raise InputError(
+                f"crops have {crops.shape[1]} channels, the view {len(self.channels)}: "
+                f"{', '.join(self.channels)}"
+            )
+        images = self._fitted(crops)
+        low, span = self._range(crops, plates)
+        images -= low
+        images /= span
+        np.clip(images, 0.0, 1.0, out=images)
+        if self.options.gamma != 1.0:
+            np.power(images, np.float32(self.options.gamma), out=images)
+        return images
+
+    def extended(self, store: Crops, seed: int) -> View:
+        """The same view with scales for the plates of another store that it does not know."""
+        if self.options.normalise != "plate":
+            return self
+        table = store.table
+        new = sorted(set(table["Metadata_Plate"]) - set(self.scales))
+        if not new:
+            return self
+        if store.channels != self.channels:
+            raise InputError(
+                f"the store has channels {', '.join(store.channels)}, the view "
+                f"{', '.join(self.channels)}"
+            )
+        rows = np.flatnonzero((table["Quality_Flag"] == "").to_numpy())
+        fresh = _fit_scales(store, rows, new, self.options, seed)
+        return View(self.options, self.channels, {**self.scales, **fresh})
+
+    def to_json(self) -> dict[str, object]:
+        """The view as JSON."""
+        return {
+            "options": self.options.model_dump(mode="json"),
+            "channels": list(self.channels),
+            "scales": {
+                plate: {"low": list(scale.low), "high": list(scale.high), "source": scale.source}
+                for plate, scale in self.scales.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, told: dict[str, object]) -> View:
+        """A view from its JSON. Raises InputError where it is damaged."""
+        scales, channels = told.get("scales"), told.get("channels")
+        if not isinstance(scales, dict) or not isinstance(channels, list):
+            raise InputError("the recorded view is damaged")
+        return cls(
+            ViewOptions.model_validate(told.get("options")),
+            tuple(str(name) for name in channels),
+            {
+                str(plate): Scale(tuple(each["low"]), tuple(each["high"]), str(each["source"]))
+                for plate, each in scales.items()
+            },
+        )
+
+    def _fitted(self, crops: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+        size = self.options.size
+        if self.options.fit == "resize":
+            if crops.shape[-2:] == (size, size):
+                return crops.astype(np.float32)
+            return resize(crops.astype(np.float32), size)
+        height, width = crops.shape[-2:]
+        top, left = (height - size) // 2, (width - size) // 2
+        return crops[..., top : top + size, left : left + size].astype(np.float32)
+
+    def _range(
+        self, crops: npt.NDArray[np.generic], plates: Sequence[str]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        flat = crops.reshape(*crops.shape[:2], -1)
+        how = self.options.normalise
+        if how == "plate":
+            missing = sorted(set(plates) - set(self.scales))
+            if missing:
+                raise InputError(
+                    f"the view has no scale for plate {missing[0]}",
+                    mend="fit the view on the new plates with View.extended",
+                )
+            found = [self.scales[plate] for plate in plates]
+            low = np.array([scale.low for scale in found], np.float32)
+            high = np.array([scale.high for scale in found], np.float32)
+        elif how == "none":
+            low = np.zeros(crops.shape[:2], np.float32)
+            high = np.full(crops.shape[:2], np.iinfo(crops.dtype).max, np.float32)
+        else:
+            high = flat.max(axis=-1).astype(np.float32)
+            low = flat.min(axis=-1).astype(np.float32) if how == "cell-minmax" else 0 * high
+        span = high - low
+        span[span <= 0] = 1.0
+        return low[:, :, None, None], span[:, :, None, None]
+
+
+def fit_view(store: Crops, rows: npt.ArrayLike, options: ViewOptions, seed: int) -> View:
+    """Fit a view on the training rows of a store; the same rows and seed give the same view.
+
+    Raises UsageError where the view is larger than the crops it should cut from.
+    """
+    height, width = store.crop_size
+    if options.fit == "crop" and options.size > min(height, width):
+        raise UsageError(
+            f"a view of {options.size} px cannot be cut from crops of {height} × {width} px",
+            mend="set view.size lower, or view.fit to resize",
+        )
+    if options.normalise != "plate":
+        return View(options, store.channels, {})
+    wanted = np.asarray(rows, dtype=np.int64)
+    plates = sorted(set(store.table["Metadata_Plate"]))
+    return View(options, store.channels, _fit_scales(store, wanted, plates, options, seed))
+
+
+def _fit_scales(
+    store: Crops, rows: npt.NDArray[np.int64], plates: list[str], options: ViewOptions, seed: int
+) -> dict[str, Scale]:
+    table = store.table.iloc[rows]
+    control = (table["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy()
+    plate, batch = table["Metadata_Plate"].to_numpy(), table["Metadata_Batch"].to_numpy()
+    batch_of = dict(
+        store.table.drop_duplicates("Metadata_Plate")[["Metadata_Plate", "Metadata_Batch"]]
+        .itertuples(index=False, name=None)
+    )  # fmt: skip
+    done: dict[str, Scale] = {}
+    scales: dict[str, Scale] = {}
+    for name in plates:
+        places = (
+            (f"controls of {name}", control & (plate == name)),
+            (f"controls of {batch_of[name]}", control & (batch == batch_of[name])),
+            ("all controls", control),
+            ("all cells", np.ones(len(table), bool)),
+        )
+        source, mask = next(
+            (each for each in places if each[1].sum() >= options.controls), places[-1]
+        )
+        if source not in done:
+            done[source] = _scale(store, rows[mask], options, seed, source)
+        scales[name] = done[source]
+    fallen = [name for name in plates if scales[name].source != f"controls of {name}"]
+    if fallen:
+        logger.warning(
+            "%d of %d plates have fewer than %d control cells and share the scale of more: %s",
+            len(fallen),
+            len(plates),
+            options.controls,
+            ", ".join(sorted({scales[name].source for name in fallen})),
+        )
+    return scales
+
+
+def _scale(
+    store: Crops, rows: npt.NDArray[np.int64], options: ViewOptions, seed: int, source: str
+) -> Scale:
+    if len(rows) == 0:
+        raise InputError("there is no cell to fit the view on", mend="check the splits")
+    if len(rows) > _SAMPLED:
+        rows = np.sort(seeds.generator(seed, "view", source).choice(rows, _SAMPLED, replace=False))
+    pixels = store.read(rows).swapaxes(0, 1).reshape(len(store.channels), -1)
+    wanted = (options.low_percentile, options.high_percentile)
+    low, unit = np.percentile(pixels, wanted, axis=1)
+    high = low + np.maximum(unit - low, 1.0) * options.headroom
+    return Scale(
+        tuple(float(value) for value in low), tuple(float(value) for value in high), source
+    )
