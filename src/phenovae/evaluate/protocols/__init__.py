@@ -1,0 +1,1 @@
+"""Named, versioned protocols, one YAML file each."""

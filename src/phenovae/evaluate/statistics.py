@@ -1,0 +1,99 @@
+"""How sure a score is: a bootstrap over compounds, and worlds with mechanisms dealt out anew.
+
+The doses of a compound succeed or fail together, so the compound is the unit of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from phenovae.base import seeds
+from phenovae.evaluate.neighbours import NeighbourScore
+from phenovae.screen.partners import eligible
+
+DRAWS = 10_000
+_LEVEL = 0.95
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The middle 95 % of the bootstrap."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Null:
+    """What scores are like when mechanisms mean nothing."""
+
+    mean: float
+    p_value: float
+
+
+def bootstrap(
+    right: Sequence[float], compounds: Sequence[str], *, draws: int, seed: int, name: str
+) -> Interval:
+    """Interval of the share of right rows, compounds drawn with replacement.
+
+    Neighbours are not looked up again: a compound drawn twice may not become its own neighbour.
+    """
+    codes, known = pd.factorize(np.asarray(compounds, dtype=object))
+    correct = np.bincount(codes, weights=np.asarray(right, float), minlength=len(known))
+    total = np.bincount(codes, minlength=len(known))
+    random = seeds.generator(seed, "evaluate", "bootstrap", name)
+    shares: list[npt.NDArray[np.float64]] = []
+    for start in range(0, draws, _CHUNK):
+        drawn = random.integers(0, len(known), (min(_CHUNK, draws - start), len(known)))
+        shares.append(correct[drawn].sum(axis=1) / total[drawn].sum(axis=1))
+    tail = (1 - _LEVEL) / 2
+    low, high = np.quantile(np.concatenate(shares), (tail, 1 - tail))
+    return Interval(float(low), float(high))
+
+
+def permute(
+    score: NeighbourScore, treatments: pd.DataFrame, *, draws: int, seed: int, name: str
+) -> Null:
+    """The score in worlds where compounds have swapped their mechanisms.
+
+    Neighbours stay; the doses of a compound stay together; which treatments can be right is worked
+    out anew in every world. Mechanisms are dealt out among the compounds that are scored.
+    """
+    compounds = treatments["Metadata_Compound"].to_numpy(dtype=object)
+    codes, known = pd.factorize(compounds)
+    labels, _ = pd.factorize(treatments["Metadata_MoA"].to_numpy(dtype=object))
+    label_of = np.zeros(len(known), np.int64)
+    label_of[codes] = labels
+    scored = np.unique(codes[score.queries])
+    mask = eligible(compounds.tolist(), treatments["Batches"].tolist(), score.rule)
+    mask = mask & score.candidates[None, :]
+    random = seeds.generator(seed, "evaluate", "permutation", name)
+    found = np.empty(draws)
+    for draw in range(draws):
+        dealt = label_of.copy()
+        dealt[scored] = random.permutation(label_of[scored])
+        found[draw] = _share_right(dealt[codes], mask, score)
+    observed = score.correct / score.total
+    at_least = int((found >= observed - 1e-12).sum())
+    return Null(float(found.mean()), (1 + at_least) / (1 + draws))
+
+
+def _share_right(
+    labels: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], score: NeighbourScore
+) -> float:
+    queries = score.queries
+    can = (mask[queries] & (labels[queries][:, None] == labels[None, :])).any(axis=1)
+    if not can.any():
+        return 0.0
+    first = np.array([top[0] for top in score.best])
+    right = (labels[first] == labels[queries]).astype(float)
+    for place, top in enumerate(score.best):
+        if len(top) > 1:
+            right[place] = float(np.mean(labels[list(top)] == labels[queries[place]]))
+    return float(right[can].mean())
