@@ -1,9 +1,9 @@
-"""Prepare single cells for training: import or draw them, then split them.
+"""Prepare single cells for training: import them, or draw a synthetic screen.
 
     python preprocess.py                                    # on the synthetic twin
     python preprocess.py --crops FOLDER --metadata CSV      # on a single-cell data set
 
-The same as the stages up to `splits` of `phenovae run`; `python train_vae.py` goes on from here.
+The same as the first stages of `phenovae run`; `python train_vae.py` goes on from here.
 """
 
 from __future__ import annotations

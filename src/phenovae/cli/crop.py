@@ -14,8 +14,8 @@ def command(
     settings: Settings = None,
     again: Again = False,
 ) -> None:
-    """Draw the synthetic screen and cut single cells out of it, at their true positions.
+    """Cut single cells out of the fields of a synthetic screen, at their true positions.
 
     Example: phenovae crop --run RUN --set input.source=twin
     """
-    run_stage_verb(context, ("twin", "crops"), run, config, settings, again=again)
+    run_stage_verb(context, "crop", run, config, settings, again=again)

@@ -36,7 +36,7 @@ def command(
     or: phenovae embed --model RUN/model --cells STORE --out embeddings.parquet
     """
     if run is not None:
-        run_stage_verb(context, ("embeddings",), run, config, settings, again=again)
+        run_stage_verb(context, "embed", run, config, settings, again=again)
         return
     from phenovae.base.errors import UsageError
 

@@ -18,4 +18,4 @@ def command(
 
     Example: phenovae evaluate --run RUN --set evaluate.draws=1000
     """
-    run_stage_verb(context, ("scores",), run, config, settings, again=again)
+    run_stage_verb(context, "evaluate", run, config, settings, again=again)

@@ -18,4 +18,4 @@ def command(
 
     Example: phenovae import --run RUN --set input.crops=FOLDER --set input.metadata=CSV
     """
-    run_stage_verb(context, ("crops",), run, config, settings, again=again)
+    run_stage_verb(context, "import", run, config, settings, again=again)

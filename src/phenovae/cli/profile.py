@@ -18,4 +18,4 @@ def command(
 
     Example: phenovae profile --run RUN
     """
-    run_stage_verb(context, ("profiles",), run, config, settings, again=again)
+    run_stage_verb(context, "profile", run, config, settings, again=again)

@@ -18,4 +18,4 @@ def command(
 
     Example: phenovae report --run RUN
     """
-    run_stage_verb(context, ("report",), run, config, settings, again=again)
+    run_stage_verb(context, "report", run, config, settings, again=again)

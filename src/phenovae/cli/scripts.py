@@ -15,10 +15,9 @@ from phenovae.cli.console import open_console
 from phenovae.cli.shared import Settings
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
-from phenovae.pipeline.execute import config_of_run, run_all, run_stages
-from phenovae.pipeline.order import stages_of
+from phenovae.pipeline.execute import config_of_run, run_all, run_verbs
 
-_PREPARED_BY = "split"
+_PREPARE = ("sites", "crop", "import")
 
 Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")]
 Crops = Annotated[
@@ -29,7 +28,7 @@ _DEFAULT_RUN = Path("runs/vae")
 
 
 def preprocess() -> None:
-    """Import or draw cells, and split them."""
+    """Import or draw cells."""
     _run_script(_preprocess)
 
 
@@ -44,12 +43,10 @@ def _preprocess(
     metadata: Metadata = None,
     settings: Settings = None,
 ) -> None:
-    """Prepare single cells for training: import or draw them, then split them."""
+    """Prepare single cells for training: import them, or draw a synthetic screen."""
     config = _config(crops, metadata, settings)
-    names = [stage.name for stage in stages_of(config)]
-    before = names[: names.index(_PREPARED_BY) + 1]
-    run_stages(before, config, out, open_console().progress, force=False)
-    typer.echo(f"cells and splits are in {out}; go on with: python train_vae.py --out {out}")
+    run_verbs(_PREPARE, config, out, open_console().progress)
+    typer.echo(f"the cells are in {out}; go on with: python train_vae.py --out {out}")
 
 
 def _train(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -35,20 +34,20 @@ def console_of(context: typer.Context) -> Console:
 
 def run_stage_verb(
     context: typer.Context,
-    stages: Sequence[str],
+    verb: str,
     run: Path,
     config: Path | None,
     settings: list[str] | None,
     *,
     again: bool,
 ) -> None:
-    """Run some stages of a run and say what they left. Exit 3 where a named input was not read."""
-    from phenovae.pipeline.execute import config_of_run, existing_run, run_stages
+    """Run the stages of a verb and say what they left. Exit 3 where a named input was not read."""
+    from phenovae.pipeline.execute import config_of_run, existing_run, run_verbs
 
     if config is None and not settings:
         existing_run(run)
     resolved = config_of_run(run, config, settings or [])
-    finished = run_stages(stages, resolved, run, console_of(context).progress, force=again)
+    finished = run_verbs([verb], resolved, run, console_of(context).progress, force=again)
     for name in finished.skipped:
         typer.echo(f"{name}: finished and unchanged (--again runs it once more)")
     for name in finished.ran:

@@ -14,8 +14,8 @@ def command(
     settings: Settings = None,
     again: Again = False,
 ) -> None:
-    """Make the sites table of a run and check its design.
+    """Make the sites table of a run and check its design; a synthetic screen is drawn first.
 
-    Example: phenovae sites --run RUN --config my.yaml
+    Example: phenovae sites --run RUN --set input.source=twin
     """
-    run_stage_verb(context, ("sites",), run, config, settings, again=again)
+    run_stage_verb(context, "sites", run, config, settings, again=again)

@@ -18,4 +18,4 @@ def command(
 
     Example: phenovae train --run RUN --set train.epochs=40
     """
-    run_stage_verb(context, ("splits", "model"), run, config, settings, again=again)
+    run_stage_verb(context, "train", run, config, settings, again=again)

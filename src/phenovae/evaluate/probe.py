@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from phenovae.base import seeds
 from phenovae.evaluate.statistics import Interval
@@ -71,6 +72,17 @@ def run_probe(features: FeatureTable, *, draws: int, seed: int) -> Probe | None:
 
 
 def _predict(
+    values: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.object_],
+    compounds: npt.NDArray[np.object_],
+    folds: int,
+) -> npt.NDArray[np.object_]:
+    # Threads gain nothing on matrices this small, and cost minutes on a machine that is busy.
+    with threadpool_limits(limits=1):
+        return _predict_folds(values, truth, compounds, folds)
+
+
+def _predict_folds(
     values: npt.NDArray[np.float64],
     truth: npt.NDArray[np.object_],
     compounds: npt.NDArray[np.object_],

@@ -48,14 +48,27 @@ def run_all(config: Config, run: Path, progress: Progress = SILENT) -> Finished:
     return _run(stages, {stage.name for stage in stages}, config, run, progress, force=False)
 
 
-def run_stages(
-    names: Sequence[str], config: Config, run: Path, progress: Progress = SILENT, *, force: bool
+def run_verbs(
+    verbs: Sequence[str],
+    config: Config,
+    run: Path,
+    progress: Progress = SILENT,
+    *,
+    force: bool = False,
 ) -> Finished:
-    """Run these stages alone; what they need must be finished. `force` runs them once more.
+    """Run the stages of these verbs alone; what they need must be finished.
 
-    Raises UsageError where an earlier stage has yet to run.
+    `force` runs them even if they are. Raises UsageError where an earlier stage has yet to run, or
+    where the source of the cells has no such stage.
     """
-    return _run(stages_of(config), set(names), config, run, progress, force=force)
+    stages = stages_of(config)
+    names = {stage.name for stage in stages if stage.verb in verbs}
+    if not names:
+        raise UsageError(
+            f"a run with input.source={config.input.source} has nothing to {' or '.join(verbs)}",
+            mend=f"its verbs are {', '.join(dict.fromkeys(stage.verb for stage in stages))}",
+        )
+    return _run(stages, names, config, run, progress, force=force)
 
 
 def _run(
@@ -67,12 +80,6 @@ def _run(
     *,
     force: bool,
 ) -> Finished:
-    known = {stage.name for stage in stages}
-    if not wanted & known:
-        raise UsageError(
-            f"a run with input.source={config.input.source} has no stage {', '.join(sorted(wanted))}",
-            mend=f"its stages are {', '.join(stage.name for stage in stages)}",
-        )
     with locked(run):
         journal = Journal.open(run, config.seed)
         journal.seed = config.seed

@@ -15,11 +15,11 @@ from phenovae.twin.outlines import Image
 CHANNELS = ("DAPI", "Tubulin", "Actin")
 STEP = 16
 _FULL = 4095
-_READ_NOISE = 1.6
+_READ_NOISE = 1.9
 _COUNTS_PER_PHOTON = 0.09
 _BACKGROUND = 18.0
 _OFFSET = 24.0
-_BLUR = 0.95
+_BLUR = 0.6
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,17 @@ def exposures(plate: str, batch: str, options: TwinOptions, seed: int) -> dict[s
     return {channel: _exposure(channel, plate, batch, options, seed) for channel in CHANNELS}
 
 
-def _exposure(
-    channel: str, plate: str, batch: str, options: TwinOptions, seed: int
-) -> Exposure:
+def _exposure(channel: str, plate: str, batch: str, options: TwinOptions, seed: int) -> Exposure:
     week = generator(seed, "twin", "batch", batch, channel)
     own = generator(seed, "twin", "plate", plate, channel)
     size = options.batch_effect
     gain, offset, background, blur = week.standard_normal(4)
     own_gain, own_blur = own.standard_normal(2)
     return Exposure(
-        gain=float(np.exp(size * (0.24 * gain + 0.07 * own_gain))),
-        offset=float(_OFFSET + 3 * size * np.clip(offset, -2, 2)),
-        background=float(_BACKGROUND * np.exp(0.2 * size * background)),
-        blur=float(_BLUR + size * (0.22 * abs(blur) + 0.08 * abs(own_blur))),
+        gain=float(np.exp(size * (0.04 * gain + 0.02 * own_gain))),
+        offset=float(_OFFSET + 1.5 * size * np.clip(offset, -2, 2)),
+        background=float(_BACKGROUND * np.exp(0.15 * size * background)),
+        blur=float(_BLUR + size * (0.14 * abs(blur) + 0.05 * abs(own_blur))),
         light=_light(own, (options.height, options.width), options.illumination),
     )
 
@@ -84,4 +82,4 @@ def expose(
     spread = np.sqrt(np.float32(_READ_NOISE**2) + np.float32(_COUNTS_PER_PHOTON) * bright)
     noise = rng.standard_normal(bright.shape, dtype=np.float32)
     counts = np.clip(np.rint(exposure.offset + bright + spread * noise), 0, _FULL)
-    return counts.astype(np.uint16) * np.uint16(STEP)
+    return np.asarray(counts.astype(np.uint16) * np.uint16(STEP), dtype=np.uint16)

@@ -11,7 +11,7 @@ from phenovae.twin.population import Cells, State
 
 _STEP = 2.0
 _BUNDLE = 7
-_OVER_NUCLEUS = 0.6
+_OVER_NUCLEUS = 0.8
 _TINY = 1e-6
 
 Walks = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
@@ -47,7 +47,7 @@ def microtubules(rng: np.random.Generator, cells: Cells, ground: Ground) -> Imag
     )
     around = loose_turn + np.pi / 2 * rng.choice([-1, 1], total) + 0.6 * rng.standard_normal(total)
     heading = np.where(focused, rng.uniform(0, 2 * np.pi, total), around)
-    blur = np.where(bundled | rounded[cell], 1.2, 3.5)
+    blur = np.where(bundled | rounded[cell], 1.2, 5.0)
     row = row[leader] + blur * rng.standard_normal(total)
     column = column[leader] + blur * rng.standard_normal(total)
     heading = heading[leader] + np.where(bundled, 0.05, 0.0) * rng.standard_normal(total)
@@ -113,8 +113,8 @@ def _walk(
         up += push * out_y / distance
         right += push * out_x / distance
         angle = np.where(push > 0, np.arctan2(up, right), angle)
-        y = y + np.float32(_STEP) * up
-        x = x + np.float32(_STEP) * right
+        y += np.float32(_STEP) * up
+        x += np.float32(_STEP) * right
         rows[step], columns[step] = y, x
     return rows, columns
 

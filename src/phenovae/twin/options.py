@@ -25,8 +25,8 @@ class TwinOptions(Options):
     sites: int = Field(1, ge=1, le=9, description="fields of view a well")
     negative_controls: int = Field(3, ge=1, le=6, description="DMSO wells a plate")
     positive_controls: int = Field(1, ge=0, le=6, description="taxol wells a plate")
-    height: int = Field(448, ge=128, le=4096, description="height of a field [px]")
-    width: int = Field(512, ge=128, le=4096, description="width of a field [px]")
+    height: int = Field(480, ge=128, le=4096, description="height of a field [px]")
+    width: int = Field(576, ge=128, le=4096, description="width of a field [px]")
     density: float = Field(
         150.0, gt=0, le=400, description="untreated nuclei in a million pixels of field"
     )

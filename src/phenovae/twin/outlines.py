@@ -17,6 +17,7 @@ from phenovae.twin.population import Cells, State
 
 ANGLES = 256
 _LARGEST = 110
+_ROUND_AREA = 1680.0
 _THETA = np.arange(ANGLES) * (2 * np.pi / ANGLES)
 
 Image = npt.NDArray[np.float32]
@@ -86,7 +87,7 @@ def cell_outlines(rng: np.random.Generator, cells: Cells) -> Image:
     values = cells.values
     count = len(cells)
     rounded = cells.rounded
-    area = np.where(rounded, 0.30 * 5600 * np.sqrt(cells.content / 1.4), values["cell_area"])
+    area = np.where(rounded, _ROUND_AREA * np.sqrt(cells.content / 1.4), values["cell_area"])
     area = np.where(cells.state == State.DEAD, 0.45 * area, area)
     area = np.where(cells.state == State.MULTINUCLEATE, 1.25 * area, area)
     elongation = np.where(rounded, 1.05, values["cell_elongation"])
@@ -151,16 +152,16 @@ def nuclear_blobs(rng: np.random.Generator, cells: Cells) -> Blobs:
     )
 
 
-def cover(
-    cells: Cells, outlines: Image, blobs: Blobs, size: tuple[int, int]
-) -> Ground:
+def cover(cells: Cells, outlines: Image, blobs: Blobs, size: tuple[int, int]) -> Ground:
     """Give every pixel of a canvas of `size` (height, width) to a cell, a nucleus or neither."""
     depth = np.zeros(size, dtype=np.float32)
     owner = np.zeros(size, dtype=np.int32)
     dome = np.zeros(size, dtype=np.float32)
     nuclei = np.zeros(size, dtype=np.int32)
     for number in range(len(cells)):
-        window, nearness = _nearness(cells.row[number], cells.column[number], outlines[number], size)
+        window, nearness = _nearness(
+            cells.row[number], cells.column[number], outlines[number], size
+        )
         mine = nearness > depth[window]
         depth[window][mine] = nearness[mine]
         owner[window][mine] = number + 1

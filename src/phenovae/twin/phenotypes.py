@@ -60,7 +60,10 @@ class Phenotypes(Options):
         return np.array([parameter.spread or 0.3 for parameter in self.parameters.values()])
 
     def values(self, shifts: Vector, noise: Vector) -> dict[str, Vector]:
-        """Values of every parameter, (cells,), from shifts and standard noise, (cells, parameters)."""
+        """Values of every parameter, (cells,).
+
+        `shifts` and `noise` are (cells, parameters); noise is standard normal.
+        """
         values: dict[str, Vector] = {}
         for column, (name, parameter) in enumerate(self.parameters.items()):
             moved = shifts[:, column] + parameter.spread * noise[:, column]
@@ -81,4 +84,4 @@ def phenotypes() -> Phenotypes:
 
 def hill(concentration: float, half_dose: float, slope: float = 1.5) -> float:
     """Share of the full effect at a concentration, in [0, 1)."""
-    return concentration**slope / (concentration**slope + half_dose**slope)
+    return float(concentration**slope / (concentration**slope + half_dose**slope))

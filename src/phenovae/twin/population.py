@@ -12,8 +12,8 @@ from scipy import ndimage
 from phenovae.twin.phenotypes import Phenotypes, Vector
 
 MARGIN = 40
-_ISLAND_SCALE = 70.0
-_BARE_GROUND = 0.42
+_ISLAND_SCALE = 85.0
+_BARE_GROUND = 0.46
 _TRIES = 40
 _AREA_BY_CONTENT = 0.6
 
@@ -88,7 +88,9 @@ def grow(
     `density` counts untreated nuclei in a million pixels.
     """
     size = (shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN)
-    survival = float(np.exp(_of("survival", condition.responding + condition.all_cells, phenotypes)))
+    survival = float(
+        np.exp(_of("survival", condition.responding + condition.all_cells, phenotypes))
+    )
     expected = density * size[0] * size[1] / 1e6 * survival
     wanted = max(1, round(expected * float(np.exp(0.12 * rng.standard_normal()))))
     noise = rng.standard_normal((wanted, len(phenotypes.names)))
@@ -107,7 +109,7 @@ def grow(
         column=column,
         angle=rng.uniform(0, np.pi, wanted)[kept],
         content=content[kept],
-        amount=np.exp(0.32 * rng.standard_normal(wanted))[kept],
+        amount=np.exp(0.3 * rng.standard_normal(wanted))[kept],
         responds=responds[kept],
         state=state[kept],
         values={name: value[kept] for name, value in values.items()},
@@ -147,9 +149,7 @@ def _places(
     Cells that find no room after some tries are left out from the end.
     """
     coarse = tuple(max(4, int(np.ceil(side / 16))) for side in size)
-    hills = ndimage.gaussian_filter(
-        rng.standard_normal(coarse), _ISLAND_SCALE / 16, mode="reflect"
-    )
+    hills = ndimage.gaussian_filter(rng.standard_normal(coarse), _ISLAND_SCALE / 16, mode="reflect")
     chance = np.clip(hills - np.quantile(hills, _BARE_GROUND), 0, None)
     chance = np.minimum(chance, np.quantile(chance, 0.8)) + 0.03 * chance.max()
     flat = np.cumsum(chance.ravel() / chance.sum())

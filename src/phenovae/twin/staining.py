@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from phenovae.twin.filaments import microtubules, stress_fibres
 from phenovae.twin.outlines import Ground, Image
-from phenovae.twin.phenotypes import Vector
+from phenovae.twin.phenotypes import Vector, phenotypes
 from phenovae.twin.population import Cells, State
 
 _TINY = 1e-6
@@ -18,6 +18,10 @@ _REFERENCE_CELL = 4000.0
 _ROUND_BLUR = 2.2
 _HALO = 0.035
 _HALO_SCALE = 25.0
+_TILE = 256
+_DNA_BY_AREA = 0.35
+_FILAMENT_WIDTH = 0.6
+_FIBRE_WIDTH = 1.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Levels:
     """Middle brightness of a stain in an untreated cell, before gain [12-bit counts]."""
 
     dapi: float = 128.0
-    tubulin: float = 185.0
+    tubulin: float = 150.0
     actin: float = 300.0
 
 
@@ -60,9 +64,15 @@ def _lookup(values: Vector, labels: npt.NDArray[np.int32]) -> Image:
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int], scale: float) -> Image:
-    """Smooth Gaussian noise of standard deviation 1 and a correlation length of `scale` px."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(size, dtype=np.float32), scale)
-    return np.asarray(noise * np.float32(2 * np.sqrt(np.pi) * scale), dtype=np.float32)
+    """Smooth Gaussian noise of standard deviation 1 and a correlation length of `scale` px.
+
+    One tile repeats over the field, further apart than cells are long.
+    """
+    tile = rng.standard_normal((_TILE, _TILE), dtype=np.float32)
+    tile = ndimage.gaussian_filter(tile, scale, mode="wrap")
+    tile *= np.float32(2 * np.sqrt(np.pi) * scale)
+    repeats = [-(-side // _TILE) for side in size]
+    return np.tile(tile, repeats)[: size[0], : size[1]]
 
 
 def _shared(image: Image, labels: npt.NDArray[np.int32], cells: int) -> Image:
@@ -85,9 +95,10 @@ def _dapi(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     labels = ground.nuclei
     contrast = _lookup(cells.values["chromatin_contrast"], labels)
     texture = 0.8 * _noise(rng, size, 1.2) + 0.6 * _noise(rng, size, 2.8)
-    body = ground.dome**0.45 * np.clip(1 + contrast * texture, 0.3, 2.5)
+    body = ground.dome**0.55 * np.clip(1 + contrast * texture, 0.3, 2.5)
     body = body * (1 - 0.33 * _nucleoli(rng, cells, ground))
-    content = cells.content * cells.values["nucleus_area"] ** 0.35 * 740**0.65
+    usual = phenotypes().parameters["nucleus_area"].base
+    content = usual * cells.content * (cells.values["nucleus_area"] / usual) ** _DNA_BY_AREA
     bright = LEVELS.dapi * content * np.exp(0.12 * rng.standard_normal(len(cells)))
     return _shared(body.astype(np.float32), labels, len(cells)) * _lookup(bright, labels)
 
@@ -101,8 +112,13 @@ def _nucleoli(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     radius = cells.nuclear_radius[cell]
     away = 0.6 * radius * np.sqrt(rng.random(len(cell)))
     turn = rng.uniform(0, 2 * np.pi, len(cell))
-    return _spots(cells.row[cell] + away * np.sin(turn), cells.column[cell] + away * np.cos(turn),
-                  np.ones(len(cell)), size, 2.3)
+    return _spots(
+        cells.row[cell] + away * np.sin(turn),
+        cells.column[cell] + away * np.cos(turn),
+        np.ones(len(cell)),
+        size,
+        2.3,
+    )
 
 
 def _spots(
@@ -114,14 +130,14 @@ def _spots(
     inside = (y >= 0) & (y < size[0]) & (x >= 0) & (x < size[1])
     np.add.at(image, (y[inside], x[inside]), height[inside].astype(np.float32))
     image = ndimage.gaussian_filter(image, scale) * np.float32(2 * np.pi * scale**2)
-    return np.minimum(image, 1)
+    return np.asarray(np.minimum(image, 1), dtype=np.float32)
 
 
 def _body(rng: np.random.Generator, ground: Ground, over_nucleus: float) -> Image:
     """Relative thickness of the cytoplasm with its own mottle."""
-    thick = np.sqrt(np.clip(ground.depth, 0, 1)) * 0.8 + 0.35
+    thick = np.sqrt(np.clip(ground.depth, 0, 1)) * 0.9 + 0.22
     size = ground.cells.shape
-    mottle = 0.13 * _noise(rng, size, 1.6) + 0.13 * _noise(rng, size, 5.0)
+    mottle = 0.10 * _noise(rng, size, 1.2) + 0.08 * _noise(rng, size, 5.0)
     mottle = np.clip(1 + mottle, 0.4, 1.8)
     hollow = 1 - (1 - over_nucleus) * np.minimum(ground.dome * 1.4, 1)
     return np.asarray(thick * mottle * hollow * (ground.cells > 0), dtype=np.float32)
@@ -129,12 +145,13 @@ def _body(rng: np.random.Generator, ground: Ground, over_nucleus: float) -> Imag
 
 def _tubulin(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     values, labels, count = cells.values, ground.cells, len(cells)
-    amount = LEVELS.tubulin * _amount(cells, ground)
+    amount = LEVELS.tubulin * values["tubulin_amount"] * _amount(cells, ground)
     haze = values["tubulin_haze"]
     clump = np.where(cells.rounded, 0.0, values["aggregate"])
     rest = 1 - clump
-    image = microtubules(rng, cells, ground) * _lookup(amount * rest * (1 - haze), labels)
-    body = _shared(_body(rng, ground, 0.5), labels, count)
+    threads = ndimage.gaussian_filter(microtubules(rng, cells, ground), _FILAMENT_WIDTH)
+    image = threads * _lookup(amount * rest * (1 - haze), labels)
+    body = _shared(_body(rng, ground, 0.65), labels, count)
     image += body * _lookup(amount * rest * haze, labels)
     image += _clumps(rng, cells, ground) * _lookup(amount * clump, labels)
     return np.asarray(image, dtype=np.float32)
@@ -155,9 +172,10 @@ def _actin(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     fibres, cortex = values["stress_fibres"], values["cortex"]
     puncta = values["actin_puncta"]
     cortex = np.where(cells.rounded, 1.5 * cortex, cortex)
-    amount = LEVELS.actin * _amount(cells, ground) / (1 + fibres + cortex + puncta)
+    amount = LEVELS.actin * values["actin_amount"] * _amount(cells, ground)
+    amount = amount / (1 + fibres + cortex + puncta)
     image = _shared(_body(rng, ground, 0.8), labels, count) * _lookup(amount, labels)
-    threads = ndimage.gaussian_filter(stress_fibres(rng, cells, ground), 0.8)
+    threads = ndimage.gaussian_filter(stress_fibres(rng, cells, ground), _FIBRE_WIDTH)
     image += threads * _lookup(amount * fibres, labels)
     rim = _shared(_rim(rng, ground), labels, count)
     image += rim * _lookup(amount * cortex, labels)
@@ -171,8 +189,8 @@ def _rim(rng: np.random.Generator, ground: Ground) -> Image:
     edge = np.zeros(labels.shape, dtype=bool)
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edge[1:, :] |= labels[1:, :] != labels[:-1, :]
-    soft = ndimage.gaussian_filter(edge.astype(np.float32), 1.3)
-    uneven = np.exp(0.8 * _noise(rng, labels.shape, 7.0))
+    soft = ndimage.gaussian_filter(edge.astype(np.float32), 1.6)
+    uneven = np.exp(0.7 * _noise(rng, labels.shape, 7.0))
     return np.asarray(soft * uneven * (labels > 0), dtype=np.float32)
 
 
@@ -182,6 +200,11 @@ def _puncta(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     cell = np.repeat(np.arange(len(cells)), number)
     reach = np.sqrt(cells.values["cell_area"] / np.pi)[cell] * np.sqrt(rng.random(len(cell))) * 0.8
     turn = rng.uniform(0, 2 * np.pi, len(cell))
-    spots = _spots(cells.row[cell] + reach * np.sin(turn), cells.column[cell] + reach * np.cos(turn),
-                   rng.uniform(0.4, 1.0, len(cell)), ground.cells.shape, 1.6)
+    spots = _spots(
+        cells.row[cell] + reach * np.sin(turn),
+        cells.column[cell] + reach * np.cos(turn),
+        rng.uniform(0.4, 1.0, len(cell)),
+        ground.cells.shape,
+        1.6,
+    )
     return _shared(spots * (ground.cells > 0), ground.cells, len(cells))

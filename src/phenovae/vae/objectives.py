@@ -136,9 +136,7 @@ class Objective(nn.Module):
         self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
     ) -> dict[str, Tensor]:
         """Loss of every sample (n,) [nats] by term, not yet weighted."""
-        return {
-            name: term(batch, posterior, reconstruction) for name, term in self.terms.items()
-        }
+        return {name: term(batch, posterior, reconstruction) for name, term in self.terms.items()}
 
     def weights(self, step: int) -> dict[str, float]:
         """What each term counts for at a step."""

@@ -26,7 +26,7 @@ class LikelihoodOptions(Options):
         0.0025, gt=0, lt=1, description="lowest σ that is learned [of the view's range]"
     )
     per_channel: bool = Field(
-        True, description="gaussian-learned: one σ a channel; false: one for all channels"
+        default=True, description="gaussian-learned: one σ a channel; false: one for all channels"
     )
 
 
@@ -62,7 +62,9 @@ class ObjectiveOptions(Options):
 class AugmentOptions(Options):
     """Random changes of training images; the target is the changed image."""
 
-    dihedral: bool = Field(True, description="one of the eight rotations and flips of the square")
+    dihedral: bool = Field(
+        default=True, description="one of the eight rotations and flips of the square"
+    )
     gain: float = Field(
         0.0, ge=0, le=4, description="each channel times or divided by up to 1 + gain [share]"
     )
@@ -97,7 +99,9 @@ class TrainOptions(Options):
     devices: int = Field(1, ge=1, description="devices, one process each")
     workers: int = Field(1, ge=1, le=64, description="threads that read crops ahead")
     checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints")
-    tensorboard: bool = Field(False, description="also log for TensorBoard; needs the extra")
+    tensorboard: bool = Field(
+        default=False, description="also log for TensorBoard; needs the extra"
+    )
 
 
 class EmbedOptions(Options):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from phenovae.pipeline import paths
 from phenovae.pipeline.stage import Outcome, Stage, Work
 
@@ -10,7 +12,11 @@ def _perform(work: Work) -> Outcome:
     from phenovae.twin.screen import make_twin
 
     summary = make_twin(
-        work.config.twin, work.run / paths.TWIN, work.config.seed, work.progress
+        work.config.twin,
+        work.run / paths.TWIN,
+        work.config.seed,
+        work.progress,
+        processes=os.cpu_count() or 1,
     )
     return Outcome({"summary": summary.as_dict()})
 
@@ -23,5 +29,5 @@ TWIN = Stage(
     options=lambda config: config.twin.model_dump(mode="json"),
     perform=_perform,
     says="drawing a synthetic screen",
-    verb="crop",
+    verb="sites",
 )

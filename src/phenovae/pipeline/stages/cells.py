@@ -1,0 +1,116 @@
+"""Stages `import` and `crop`: cells into the store, from single-cell files or out of fields."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from phenovae.base.errors import UsageError
+from phenovae.base.files import write_json
+from phenovae.base.tables import read_table
+from phenovae.pipeline import paths
+from phenovae.pipeline.config import Config
+from phenovae.pipeline.stage import Outcome, Stage, Work
+from phenovae.screen.sites import SITES
+
+_HDF5 = (".h5", ".hdf5")
+_UNPACKED = "hdf5"
+
+
+def _import(work: Work) -> Outcome:
+    from phenovae.cells.hdf5 import unpack_hdf5
+    from phenovae.cells.importing import ImportOptions, import_crops
+    from phenovae.cells.refusals import write_refusals
+
+    crops, table = _named(work.config)
+    unpacked = work.run / _UNPACKED
+    if crops.suffix in _HDF5:
+        unpack_hdf5(crops, unpacked, work.progress)
+        crops = unpacked
+    named = work.config.input
+    options = ImportOptions(
+        crops=crops,
+        table=table,
+        moa=named.moa,
+        channels=named.channels,
+        pixel_size_um=named.pixel_size_um,
+        quality=work.config.quality,
+    )
+    report = import_crops(options, work.run / paths.CELLS, work.progress)
+    shutil.rmtree(unpacked, ignore_errors=True)
+    write_json(work.run / paths.IMPORT, report.as_dict())
+    write_refusals(report.refused, work.run / paths.ERRORS)
+    return Outcome({"found": report.found, "imported": report.imported}, len(report.refused))
+
+
+def _crop(work: Work) -> Outcome:
+    from phenovae.cells.cropping import crop_at
+    from phenovae.cells.refusals import write_refusals
+    from phenovae.screen.bbbc021.knowledge import facts
+
+    folder = work.run / paths.TWIN
+    report = crop_at(
+        read_table(work.run / paths.SITES, SITES),
+        folder / "images",
+        pd.read_parquet(folder / "truth" / "positions.parquet"),
+        facts().crop_channels,
+        work.run / paths.CELLS,
+        size=work.config.input.crop_size,
+        pixel_size_um=facts().pixel_size_um,
+        options=work.config.quality,
+        progress=work.progress,
+    )
+    write_json(work.run / paths.IMPORT, report.as_dict())
+    write_refusals(report.refused, work.run / paths.ERRORS)
+    return Outcome({"cropped": report.cropped}, len(report.refused))
+
+
+def _named(config: Config) -> tuple[Path, Path]:
+    crops, table = config.input.crops, config.input.metadata
+    if crops is None or table is None:
+        missing = "input.crops" if crops is None else "input.metadata"
+        raise UsageError(
+            f"{missing} is not set",
+            mend="--set input.crops=FOLDER --set input.metadata=CSV; or input.source=twin",
+        )
+    return crops, table
+
+
+def _inputs(config: Config) -> Mapping[str, Path]:
+    crops, table = _named(config)
+    named = {"crops": crops, "metadata": table}
+    return named if config.input.moa is None else {**named, "moa": config.input.moa}
+
+
+IMPORT = Stage(
+    name="cells",
+    version=1,
+    needs=(),
+    outputs=(paths.CELLS, paths.IMPORT, paths.ERRORS),
+    options=lambda config: {
+        "channels": config.input.channels,
+        "pixel_size_um": config.input.pixel_size_um,
+        "quality": config.quality.model_dump(mode="json"),
+    },
+    perform=_import,
+    inputs=_inputs,
+    says="importing single-cell files",
+    verb="import",
+)
+
+CROP = Stage(
+    name="cells",
+    version=1,
+    needs=("twin", "sites"),
+    outputs=(paths.CELLS, paths.IMPORT, paths.ERRORS),
+    options=lambda config: {
+        "size": config.input.crop_size,
+        "quality": config.quality.model_dump(mode="json"),
+    },
+    perform=_crop,
+    says="cutting cells out of fields, at their true positions",
+    verb="crop",
+)

@@ -1,0 +1,208 @@
+"""Stages `profile` and `evaluate`: treatments as vectors, and what their neighbours say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from phenovae.base.files import write_json
+from phenovae.base.tables import Column, OpenColumns, Schema, read_table, write_table
+from phenovae.cells.store import CellStore
+from phenovae.cells.table import EMBEDDINGS
+from phenovae.evaluate.baselines import (
+    CELL_COUNT,
+    cell_count_features,
+    intensity_features,
+)
+from phenovae.evaluate.protocol import Protocol, load_protocol
+from phenovae.evaluate.scores import (
+    Evaluation,
+    Record,
+    confusion,
+    evaluate,
+    evaluate_probe,
+)
+from phenovae.pipeline import paths
+from phenovae.pipeline.config import Config
+from phenovae.pipeline.stage import Outcome, Stage, Work
+from phenovae.profiles.features import FeatureTable, feature_table
+from phenovae.profiles.recipe import make_profiles
+
+MODEL = "model"
+
+PROFILES = Schema(
+    "profiles",
+    1,
+    (
+        Column("Profile_Protocol", "string", "protocol and version that made the profile"),
+        Column("Metadata_Compound", "string", "compound"),
+        Column("Metadata_Concentration", "float64", "concentration", "µM"),
+        Column("Metadata_MoA", "string", "known mechanism of action"),
+        Column("Metadata_Batch", "string", "batches of its wells, joined by |"),
+        Column("Profile_Wells", "int64", "wells behind the profile"),
+        Column("Profile_Cells", "int64", "cells behind the profile"),
+    ),
+    (OpenColumns(r"f_\d{3,}", "float64", "value of the profile after the transforms"),),
+)
+
+NEIGHBOURS = Schema(
+    "neighbours",
+    1,
+    (
+        Column("Features", "string", "features that were compared"),
+        Column("Protocol", "string", "protocol and version"),
+        Column("Metric", "string", "NSC or NSCB"),
+        Column("Treatment", "string", "the treatment"),
+        Column("Metadata_Compound", "string", "its compound"),
+        Column("Metadata_MoA", "string", "its mechanism"),
+        Column("Neighbour", "string", "nearest allowed treatment"),
+        Column("Predicted", "string", "mechanism of the neighbour"),
+        Column("Similarity", "float64", "likeness of the two"),
+        Column("Runner_up", "float64", "likeness of the best of another mechanism", nullable=True),
+        Column("Margin", "float64", "difference of the two", nullable=True),
+        Column("Partners", "int64", "allowed treatments of its own mechanism"),
+        Column("Right", "float64", "1, 0, or a share where neighbours tie"),
+    ),
+)
+
+
+def _profile(work: Work) -> Outcome:
+    features = model_features(work.run)
+    frames = []
+    for protocol in _protocols(work.config):
+        profiles = make_profiles(features, protocol.recipe)
+        metadata = profiles.metadata
+        values = pd.DataFrame(
+            profiles.values, columns=[f"f_{n:03d}" for n in range(profiles.values.shape[1])]
+        )
+        known = pd.DataFrame(
+            {
+                "Profile_Protocol": protocol.label,
+                "Metadata_Compound": metadata["Metadata_Compound"],
+                "Metadata_Concentration": metadata["Metadata_Concentration"],
+                "Metadata_MoA": metadata["Metadata_MoA"],
+                "Metadata_Batch": [
+                    "|".join(sorted(each)) for each in metadata.get("Batches", pd.Series())
+                ],
+                "Profile_Wells": metadata.get("Profile_Wells", pd.Series(dtype="int64")),
+                "Profile_Cells": metadata["Profile_Cells"],
+            },
+            columns=list(PROFILES.names),
+        )
+        frames.append(pd.concat([known, values], axis=1))
+    together = pd.concat(frames, ignore_index=True)
+    open_columns = [name for name in together.columns if name not in PROFILES.names]
+    together[open_columns] = together[open_columns].fillna(0.0)
+    write_table(together, work.run / paths.PROFILES, PROFILES)
+    return Outcome({"profiles": len(together)})
+
+
+def _evaluate(work: Work) -> Outcome:
+    config = work.config
+    records: list[Record] = []
+    neighbours: list[pd.DataFrame] = []
+    confusions: dict[str, object] = {}
+    pairs = list(_pairs(work))
+    probed = [features for features, _ in pairs if features.name != CELL_COUNT]
+    unique = {features.name: features for features in probed}
+    with work.progress.bar("scoring", len(pairs) + len(unique)) as bar:
+        for features, protocol in pairs:
+            outcome = evaluate(
+                features, protocol, seed=config.seed, draws=config.evaluate.draws
+            )
+            records += outcome.records
+            neighbours += _neighbour_rows(features.name, protocol, outcome)
+            if features.name == MODEL:
+                confusions.update(_confusions(protocol, outcome))
+            bar.advance()
+        for features in unique.values():
+            if config.evaluate.probe:
+                records.append(
+                    evaluate_probe(features, seed=config.seed, draws=config.evaluate.draws)
+                )
+            bar.advance()
+    write_json(work.run / paths.SCORES, records)
+    empty = pd.DataFrame({name: [] for name in NEIGHBOURS.names})
+    write_table(
+        pd.concat(neighbours, ignore_index=True) if neighbours else _typed(empty),
+        work.run / paths.NEIGHBOURS,
+        NEIGHBOURS,
+    )
+    return Outcome({"records": len(records), "confusion": confusions})
+
+
+def model_features(run: Path) -> FeatureTable:
+    """The embedding of a run's unflagged cells, as features."""
+    frame = read_table(run / paths.EMBEDDINGS, EMBEDDINGS)
+    flags = CellStore.open(run / paths.CELLS).table["Quality_Flag"]
+    columns = [str(name) for name in frame.columns if str(name).startswith("z_")]
+    return feature_table(MODEL, frame.loc[(flags == "").to_numpy()], columns)
+
+
+def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:
+    cells = CellStore.open(work.run / paths.CELLS).table
+    model, intensity = model_features(work.run), intensity_features(cells)
+    for protocol in _protocols(work.config):
+        yield model, protocol
+        yield intensity, protocol
+    if work.config.input.source != "crops":
+        yield cell_count_features(cells), load_protocol("cell-count")
+
+
+def _protocols(config: Config) -> list[Protocol]:
+    return [load_protocol(name) for name in config.evaluate.protocols]
+
+
+def _neighbour_rows(name: str, protocol: Protocol, outcome: Evaluation) -> list[pd.DataFrame]:
+    return [
+        score.rows.assign(Features=name, Protocol=protocol.label, Metric=metric)[
+            list(NEIGHBOURS.names)
+        ]
+        for metric, score in outcome.neighbours.items()
+        if len(score.rows)
+    ]
+
+
+def _confusions(protocol: Protocol, outcome: Evaluation) -> Mapping[str, object]:
+    return {
+        f"{protocol.label} {metric}": confusion(score).to_dict(orient="split")
+        for metric, score in outcome.neighbours.items()
+        if len(score.rows)
+    }
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    kinds = {"string": "object", "float64": "float64", "int64": "int64"}
+    return frame.astype({column.name: kinds[column.dtype] for column in NEIGHBOURS.columns})
+
+
+def _options(config: Config) -> object:
+    return {
+        "evaluate": config.evaluate.model_dump(mode="json"),
+        "protocols": [each.model_dump(mode="json") for each in _protocols(config)],
+    }
+
+
+PROFILE = Stage(
+    name="profile",
+    version=1,
+    needs=("cells", "embed"),
+    outputs=(paths.PROFILES,),
+    options=_options,
+    perform=_profile,
+    says="making profiles of treatments",
+    verb="profile",
+)
+
+EVALUATE = Stage(
+    name="evaluate",
+    version=1,
+    needs=("cells", "embed", "profile"),
+    outputs=(paths.SCORES, paths.NEIGHBOURS),
+    options=_options,
+    perform=_evaluate,
+    says="scoring treatments",
+    verb="evaluate",
+)

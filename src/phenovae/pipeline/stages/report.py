@@ -1,0 +1,26 @@
+"""Stage `report`: everything a run found, in one file."""
+
+from __future__ import annotations
+
+from phenovae.pipeline import paths
+from phenovae.pipeline.stage import Outcome, Stage, Work
+
+
+def _report(work: Work) -> Outcome:
+    from phenovae.pipeline.gather import gather
+    from phenovae.report.build import write_report
+
+    size = write_report(gather(work.run, work.config), work.run / paths.REPORT)
+    return Outcome({"megabytes": round(size / 1e6, 2)})
+
+
+REPORT = Stage(
+    name="report",
+    version=1,
+    needs=("sites", "cells", "split", "train", "profile", "evaluate"),
+    outputs=(paths.REPORT,),
+    options=lambda config: config.report.model_dump(mode="json"),
+    perform=_report,
+    says="writing the report",
+    verb="report",
+)

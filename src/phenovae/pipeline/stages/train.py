@@ -1,0 +1,122 @@
+"""Stages `split` and `train`: which cells teach, and the model they teach."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phenovae.base.files import replace_folder
+from phenovae.base.tables import write_table
+from phenovae.pipeline import paths
+from phenovae.pipeline.config import Config
+from phenovae.pipeline.stage import Outcome, Stage, Work
+
+
+def _split(work: Work) -> Outcome:
+    from phenovae.cells.splits import SPLITS, make_splits, split_hash
+    from phenovae.cells.store import CellStore
+
+    table = CellStore.open(work.run / paths.CELLS).table
+    splits = make_splits(table, work.config.split, work.config.seed)
+    write_table(splits, work.run / paths.SPLITS, SPLITS)
+    counts = splits["Split"].value_counts().sort_index()
+    return Outcome(
+        {
+            "cells": {str(name): int(count) for name, count in counts.items()},
+            "hash": split_hash(splits),
+        }
+    )
+
+
+def _train(work: Work) -> Outcome:
+    from phenovae.cells.sampling import sampling_weights
+    from phenovae.cells.splits import TRAIN as TRAIN_SIDE
+    from phenovae.cells.splits import VALIDATION, read_splits, split_hash
+    from phenovae.cells.store import CellStore
+    from phenovae.cells.view import fit_view
+    from phenovae.vae.data import StoreImages
+    from phenovae.vae.diagnostics import diagnose
+    from phenovae.vae.model_files import Origin, Recipe
+    from phenovae.vae.training import train
+
+    config, seed = work.config, work.config.seed
+    store = CellStore.open(work.run / paths.CELLS)
+    splits = read_splits(work.run / paths.SPLITS, len(store))
+    side = splits["Split"].to_numpy(dtype=object)
+    rows, held_out = np.flatnonzero(side == TRAIN_SIDE), np.flatnonzero(side == VALIDATION)
+    view = fit_view(store, rows, config.view, seed)
+    images = StoreImages(store, view)
+    unfinished = work.run / f"{paths.MODEL}.partial"
+    weights = (
+        None
+        if config.sampling.balance == "none"
+        else sampling_weights(store.table, rows, config.sampling)
+    )
+    summary = train(
+        images,
+        rows,
+        held_out,
+        Recipe(
+            model=config.model,
+            objective=config.objective,
+            augment=config.augment,
+            train=config.train,
+        ),
+        unfinished,
+        weights=weights,
+        origin=Origin(
+            view=view.to_json(), split_hash=split_hash(splits), store=store.fingerprint()
+        ),
+        seed=seed,
+        progress=work.progress,
+    )
+    diagnose(
+        unfinished,
+        images,
+        held_out if len(held_out) else rows,
+        device=config.train.device,
+        progress=work.progress,
+    )
+    replace_folder(unfinished, work.run / paths.MODEL)
+    return Outcome(
+        {
+            "summary": summary.model_dump(mode="json"),
+            "trained_on": len(rows),
+            "validated_on": len(held_out),
+            "view_sources": sorted({scale.source for scale in view.scales.values()}),
+        }
+    )
+
+
+def _training_options(config: Config) -> object:
+    groups = (
+        config.view,
+        config.sampling,
+        config.model,
+        config.objective,
+        config.augment,
+        config.train,
+    )
+    return [group.model_dump(mode="json") for group in groups]
+
+
+SPLIT = Stage(
+    name="split",
+    version=1,
+    needs=("cells",),
+    outputs=(paths.SPLITS,),
+    options=lambda config: config.split.model_dump(mode="json"),
+    perform=_split,
+    says="dividing cells into training and validation",
+    verb="train",
+)
+
+TRAIN = Stage(
+    name="train",
+    version=1,
+    needs=("cells", "split"),
+    outputs=(paths.MODEL,),
+    options=_training_options,
+    perform=_train,
+    says="training the model",
+    verb="train",
+)

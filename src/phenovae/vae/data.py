@@ -1,0 +1,116 @@
+"""Where training takes its images from, in which order, and how they are read ahead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from phenovae.base.errors import TrainingError
+from phenovae.base.seeds import generator
+from phenovae.cells.view import Crops, View
+from phenovae.vae.networks import Shape
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+Pixels: TypeAlias = npt.NDArray[np.float32]
+
+
+class Images(Protocol):
+    """Images of one shape, by row number; read by several threads at once."""
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+
+    def images(self, rows: Rows) -> Pixels:
+        """Images (n, channel, height, width), float32 in [0, 1], in the order of the rows."""
+
+    def names(self, rows: Rows) -> list[str]:
+        """What a person calls these images."""
+
+
+class StoreImages:
+    """Crops of a store seen through a view."""
+
+    def __init__(self, store: Crops, view: View) -> None:
+        self._store = store
+        self._view = view
+        self._plates = store.table["Metadata_Plate"].to_numpy(dtype=object)
+        self._files = store.table["Metadata_File"].to_numpy(dtype=object)
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of the view."""
+        size = self._view.options.size
+        return (len(self.channels), size, size)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the store's channels."""
+        return tuple(self._store.channels)
+
+    def images(self, rows: Rows) -> Pixels:
+        """Images (n, channel, size, size), float32 in [0, 1]."""
+        return self._view.apply(self._store.read(rows), self._plates[rows].tolist())
+
+    def names(self, rows: Rows) -> list[str]:
+        """File names of the crops."""
+        return [str(name) for name in self._files[rows]]
+
+
+def epoch_batches(
+    rows: Rows, weights: npt.NDArray[np.float64] | None, batch: int, seed: int, epoch: int
+) -> list[Rows]:
+    """The batches of an epoch, all full: the same for the same seed and epoch, whatever ran before.
+
+    Without weights every row comes once, in random order, less a remainder that is another one
+    each epoch. With weights (one a row, of any sum) rows are drawn with replacement. Fewer rows
+    than a batch make one smaller batch. Raises TrainingError where there is nothing to draw.
+    """
+    if not len(rows):
+        raise TrainingError(
+            "there is no cell to train on",
+            mend="choose a split that leaves cells for training, or looser quality limits",
+        )
+    size = min(batch, len(rows))
+    count = len(rows) // size
+    random = generator(seed, "train", "order", epoch)
+    if weights is None:
+        order = random.permutation(rows)
+    else:
+        total = float(weights.sum())
+        if weights.shape != rows.shape or not np.isfinite(total) or total <= 0 or weights.min() < 0:
+            raise TrainingError(
+                f"the sampling weights do not fit: {len(weights)} for {len(rows)} cells, "
+                f"their sum is {total}"
+            )
+        order = random.choice(rows, size=count * size, p=weights / total)
+    return [order[start * size : (start + 1) * size] for start in range(count)]
+
+
+def read_ahead(
+    images: Images, batches: Sequence[Rows], workers: int
+) -> Iterator[tuple[Rows, Pixels]]:
+    """The images of each batch in order, read by `workers` threads while others are in use."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="phenovae-read") as pool:
+        waiting: deque[tuple[Rows, Future[Pixels]]] = deque()
+        try:
+            for rows in batches:
+                waiting.append((rows, pool.submit(images.images, rows)))
+                if len(waiting) > workers:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()

@@ -1,0 +1,88 @@
+"""The device that was asked for, or an error; and arithmetic that repeats itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+
+from phenovae.base.errors import UsageError
+from phenovae.vae.options import Device, TrainOptions
+
+_LOG = logging.getLogger("phenovae.vae")
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def device_name(device: Device) -> str:
+    """`cpu`, `cuda` or `mps`. Raises UsageError where the device asked for is not there."""
+    if device == "auto":
+        chosen = "cuda" if torch.cuda.is_available() else "cpu"
+        _LOG.info("device: %s", chosen)
+        return chosen
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not there[device]:
+        raise UsageError(
+            f"the device {device} was asked for, and PyTorch {torch.__version__} finds none here",
+            mend="set the device to cpu or auto, or install a build of PyTorch for it",
+        )
+    return device
+
+
+def make_fabric(options: TrainOptions) -> Fabric:
+    """Fabric for these devices and this precision. Raises UsageError where they are not there."""
+    name = device_name(options.device)
+    if name == "cuda" and options.devices > torch.cuda.device_count():
+        raise UsageError(
+            f"{options.devices} CUDA devices were asked for, {torch.cuda.device_count()} are there",
+            where="train.devices",
+        )
+    if options.batch % options.devices:
+        raise UsageError(
+            f"a batch of {options.batch} cannot be shared by {options.devices} devices",
+            where="train.batch",
+            mend=f"choose a multiple of {options.devices}",
+        )
+    return Fabric(
+        accelerator=name,
+        devices=options.devices,
+        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        precision="32-true" if options.precision == "32" else "bf16-mixed",
+    )
+
+
+class _MemoryFilling(Protocol):
+    fill_uninitialized_memory: bool
+
+
+@contextmanager
+def deterministic(device: str) -> Iterator[None]:
+    """Within the block the same input gives the same bits; settings are put back afterwards.
+
+    An operation that has no deterministic form on an accelerator is warned about by PyTorch.
+    """
+    algorithms = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: _MemoryFilling = torch.utils.deterministic  # type: ignore[assignment]
+    filling = memory.fill_uninitialized_memory
+    cudnn = (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
+    workspace = os.environ.get(_WORKSPACE)
+    try:
+        if device == "cuda" and workspace is None:
+            os.environ[_WORKSPACE] = ":4096:8"
+        torch.use_deterministic_algorithms(mode=True, warn_only=device != "cpu")
+        # Filling new memory finds bugs of operators, changes no result and costs a tenth.
+        memory.fill_uninitialized_memory = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        yield
+    finally:
+        torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
+        memory.fill_uninitialized_memory = filling
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)

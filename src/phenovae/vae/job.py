@@ -1,0 +1,66 @@
+"""All that a training depends on, and what of it a checkpoint must agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from phenovae.base.files import sha256_of
+from phenovae.base.seeds import generator
+from phenovae.vae.data import Images, Rows
+from phenovae.vae.model_files import Origin, Recipe
+from phenovae.vae.objectives import TermMaker
+
+_PROBED = 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a training depends on. `weights` are sampling weights of `rows`, or none."""
+
+    images: Images
+    rows: Rows
+    validation: Rows
+    weights: npt.NDArray[np.float64] | None
+    recipe: Recipe
+    origin: Origin
+    folder: Path
+    seed: int
+    resume: bool
+    terms: Mapping[str, TermMaker]
+
+    def fingerprint(self) -> str:
+        """What must be equal for a checkpoint to be gone on from.
+
+        More epochs, another patience, device or number of reading threads may be chosen on the
+        way; more epochs only where the learning rate does not depend on them.
+        """
+        free = {"patience", "device", "workers", "checkpoint_steps", "tensorboard"}
+        if self.recipe.train.schedule == "constant":
+            free.add("epochs")
+        parts = {
+            "recipe": self.recipe.model_dump(mode="json", exclude={"train": free}),
+            "origin": self.origin.model_dump(mode="json"),
+            "seed": self.seed,
+            "shape": self.images.shape,
+            "rows": sha256_of(self.rows.tolist()),
+            "validation": sha256_of(self.validation.tolist()),
+            "weights": None if self.weights is None else sha256_of(self.weights.tolist()),
+        }
+        return sha256_of(parts)
+
+    @property
+    def selects(self) -> bool:
+        """Whether there are validation rows to choose the kept epoch by."""
+        return bool(len(self.validation))
+
+    def watched(self) -> Rows:
+        """Rows measured after every epoch: the validation's, or a thousand of the training's."""
+        if self.selects:
+            return self.validation
+        order = generator(self.seed, "train", "probe").permutation(self.rows)
+        return np.sort(order[:_PROBED])

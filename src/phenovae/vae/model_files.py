@@ -1,0 +1,169 @@
+"""A trained model in a folder: safetensors and a JSON card; nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, ValidationError
+
+from phenovae import __version__
+from phenovae.base.errors import InputError, PhenovaeError
+from phenovae.base.files import read_json, sha256_of_file, write_json
+from phenovae.base.options import Options
+from phenovae.vae.data import Pixels
+from phenovae.vae.devices import device_name
+from phenovae.vae.model import VAE, in_fast_layout
+from phenovae.vae.options import (
+    AugmentOptions,
+    Device,
+    ModelOptions,
+    ObjectiveOptions,
+    TrainOptions,
+)
+from phenovae.vae.tensor_files import read_tensors, write_tensors
+from phenovae.vae.validation import to_device
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+
+
+class Recipe(Options):
+    """All options of a training."""
+
+    model: ModelOptions = Field(default_factory=lambda: ModelOptions())
+    objective: ObjectiveOptions = Field(default_factory=lambda: ObjectiveOptions())
+    augment: AugmentOptions = Field(default_factory=lambda: AugmentOptions())
+    train: TrainOptions = Field(default_factory=lambda: TrainOptions())
+
+
+class Origin(Options):
+    """What a model was trained on, as its card tells it.
+
+    `view` is the view as JSON-able values, `split_hash` the hash of the splits, `store` the
+    fingerprint of the cell store.
+    """
+
+    view: dict[str, object] = Field(default_factory=dict)
+    split_hash: str = ""
+    store: str = ""
+
+
+class Summary(Options):
+    """How a training went. ELBO, KL [nats a cell] and σ of the weights that were kept."""
+
+    epochs: int
+    steps: int
+    kept_epoch: int
+    kept_by: str
+    elbo: float
+    bits_per_dimension: float
+    kl: float
+    active_units: int
+    sigma: tuple[float, ...]
+    sigma_at_bound: bool
+    collapsed: bool
+    stopped_early: bool
+
+
+class Card(Options):
+    """All that a model's folder says besides its weights."""
+
+    format: int = FORMAT
+    phenovae: str = __version__
+    channels: tuple[str, ...]
+    shape: tuple[int, int, int]
+    recipe: Recipe
+    origin: Origin
+    seed: int
+    summary: Summary
+
+
+def save_model(folder: Path, model: VAE, card: Card) -> None:
+    """Write weights and card into a folder. Equal models give equal bytes."""
+    write_tensors(folder / WEIGHTS, model.state_dict(), {"format": FORMAT})
+    write_json(folder / CARD, card.model_dump(mode="json"))
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a model. Raises InputError where it is missing, damaged or of a newer format."""
+    values = read_json(folder / CARD)
+    found = values.get("format") if isinstance(values, dict) else None
+    if not isinstance(found, int):
+        raise InputError(f"{CARD} is no card of a model", where=folder / CARD)
+    if found > FORMAT:
+        raise InputError(
+            f"the model has format {found}; this phenovae reads models up to format {FORMAT}",
+            where=folder,
+            mend="install a newer phenovae",
+        )
+    try:
+        return Card.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{CARD} does not describe a model: {key}: {first['msg']}", where=folder / CARD
+        ) from None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model ready for use: images and latents in and out as numpy arrays."""
+
+    model: VAE
+    card: Card
+    device: torch.device
+    weights_hash: str
+
+    def encode(self, images: Pixels) -> tuple[Pixels, Pixels]:
+        """Posterior mean and log-variance (n, latent) of images (n, channel, height, width)."""
+        self._check(images)
+        with torch.no_grad():
+            mu, logvar = self.model.encoder(to_device(images, self.device))
+        return mu.cpu().numpy(), logvar.cpu().numpy()
+
+    def decode(self, latents: npt.NDArray[np.float32]) -> Pixels:
+        """Means of the pixels (n, channel, height, width) of latents (n, latent)."""
+        if latents.ndim != 2 or latents.shape[1] != self.model.latent:
+            raise PhenovaeError(
+                f"latents of shape {latents.shape} do not fit a model of {self.model.latent}"
+            )
+        with torch.no_grad():
+            mean = self.model.decoder(torch.from_numpy(np.float32(latents)).to(self.device))
+        pixels: Pixels = mean.contiguous().cpu().numpy()
+        return pixels
+
+    def reconstruct(self, images: Pixels) -> Pixels:
+        """Images decoded from their posterior means."""
+        return self.decode(self.encode(images)[0])
+
+    def _check(self, images: Pixels) -> None:
+        if images.ndim != 4 or images.shape[1:] != self.model.shape:
+            raise PhenovaeError(
+                f"images of shape {images.shape[1:]} do not fit a model of "
+                f"{self.model.shape} (channel, height, width)"
+            )
+
+
+def load_model(folder: Path, device: Device = "cpu") -> TrainedModel:
+    """Load a model. Raises InputError where a file is missing, damaged or does not fit the card."""
+    card = read_card(folder)
+    place = torch.device(device_name(device))
+    tensors, _ = read_tensors(folder / WEIGHTS)
+    with torch.random.fork_rng(devices=[]):
+        model = in_fast_layout(VAE(card.shape, card.recipe.model))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"{WEIGHTS} does not hold the weights that {CARD} describes",
+            where=folder,
+            mend="copy both files from one training",
+        ) from error
+    model.eval()
+    return TrainedModel(model.to(place), card, place, sha256_of_file(folder / WEIGHTS))

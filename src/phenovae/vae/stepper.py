@@ -1,0 +1,152 @@
+"""One step of training: forward, losses, a descent for each optimiser; all draws from the seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from phenovae.base.seeds import integer
+from phenovae.vae.augment import augment
+from phenovae.vae.data import Pixels
+from phenovae.vae.model import VAE, Output, Posterior, Reconstruction
+from phenovae.vae.objectives import MODEL, Objective, weighted
+from phenovae.vae.options import AugmentOptions, TrainOptions
+from phenovae.vae.validation import to_device
+from phenovae.vae.watch import non_finite, non_finite_gradient
+
+
+class Stepper:
+    """Model, objective and optimisers on their device, and how one batch changes them.
+
+    `optimisers` has one for the model and one for every term with parameters of its own, by name.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        model: VAE,
+        objective: Objective,
+        train: TrainOptions,
+        augmentation: AugmentOptions,
+        steps_in_all: int,
+        seed: int,
+    ) -> None:
+        self.fabric = fabric
+        self.model = model
+        self.objective = objective
+        self.options = train
+        self.augmentation = augmentation
+        self.steps_in_all = steps_in_all
+        self.seed = seed
+        self.parameters = {MODEL: list(model.parameters())}
+        self.modules: dict[str, nn.Module] = {MODEL: model}
+        for name, module in objective.modules_of_terms.items():
+            self.modules[name] = module
+            if own := list(module.parameters()):
+                self.parameters[name] = own
+        self.optimisers: dict[str, Optimizer] = {
+            name: _optimiser(parameters, train) for name, parameters in self.parameters.items()
+        }
+        objective.to(fabric.device)
+        self._forward, *self._wrapped = fabric.setup(model, *self.optimisers.values())
+
+    def forward(self, images: Tensor, noise: Tensor) -> Output:
+        """The model's pass on its device and in its precision."""
+        return cast("Output", self._forward(images, noise))
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate at a step."""
+        share = 1.0
+        if self.options.schedule == "cosine":
+            share = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps_in_all)))
+        return self.options.learning_rate * share
+
+    def step(
+        self, pixels: Pixels, names: Callable[[], list[str]], step: int, epoch: int
+    ) -> dict[str, float]:
+        """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
+
+        Raises TrainingError where a loss or a gradient is not finite; nothing has changed then.
+        """
+        rank = self.fabric.global_rank
+        images = to_device(pixels, self.fabric.device)
+        images = augment(images, self.augmentation, self._random("augment", step, rank))
+        images = images.contiguous(memory_format=torch.channels_last)
+        noise = torch.randn(
+            (len(images), self.model.latent), generator=self._random("posterior", step, rank)
+        ).to(self.fabric.device)
+        output = self.forward(images, noise)
+        posterior = Posterior(output.mu, output.logvar, output.z)
+        reconstruction = Reconstruction(output.mean, output.nll)
+        losses = self.objective(images, posterior, reconstruction)
+        loss = weighted(losses, self.objective.weights(step))
+        figures = self._figures(loss, losses, posterior, reconstruction)
+        if not math.isfinite(figures["loss"]):
+            raise non_finite(losses, images, names(), step, epoch)
+        norm = self._descend(MODEL, loss, step)
+        if len(self.optimisers) > 1 and math.isfinite(norm):
+            norm += self._descend_terms(images, output, step)
+        if not math.isfinite(norm):
+            raise non_finite_gradient(names(), step, epoch)
+        figures["gradient"] = norm
+        return figures
+
+    def _descend_terms(self, images: Tensor, output: Output, step: int) -> float:
+        posterior = Posterior(output.mu.detach(), output.logvar.detach(), output.z.detach())
+        reconstruction = Reconstruction(output.mean.detach(), output.nll.detach())
+        own = self.objective.own_losses(images, posterior, reconstruction)
+        return sum(self._descend(name, loss.mean(), step) for name, loss in own.items())
+
+    def _descend(self, name: str, loss: Tensor, step: int) -> float:
+        """One optimiser's step, unless the gradient is no number; its norm for each pixel value."""
+        optimiser, parameters = self.optimisers[name], self.parameters[name]
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate(step)
+        optimiser.zero_grad(set_to_none=True)
+        if len(self.optimisers) > 1:
+            self.fabric.backward(loss, inputs=parameters)
+        else:
+            self.fabric.backward(loss)
+        limit = self.options.clip * self.model.dimensions if self.options.clip else math.inf
+        norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+        if math.isfinite(norm):
+            self._wrapped[list(self.optimisers).index(name)].step()
+        return norm / self.model.dimensions
+
+    def _figures(
+        self,
+        loss: Tensor,
+        losses: dict[str, Tensor],
+        posterior: Posterior,
+        reconstruction: Reconstruction,
+    ) -> dict[str, float]:
+        nll, kl = reconstruction.nll.mean(), posterior.kl.sum(dim=1).mean()
+        parts = {"loss": loss, "elbo": -(nll + kl)}
+        parts |= {name: each.mean() for name, each in losses.items()}
+        values = torch.stack([part.detach() for part in parts.values()])
+        if self.fabric.world_size > 1:
+            values = cast("Tensor", self.fabric.all_reduce(values, reduce_op="mean"))
+        return dict(zip(parts, values.tolist(), strict=True))
+
+    def _random(self, purpose: str, step: int, rank: int) -> torch.Generator:
+        return torch.Generator().manual_seed(integer(self.seed, "train", purpose, step, rank))
+
+
+def _optimiser(parameters: list[nn.Parameter], options: TrainOptions) -> Optimizer:
+    """AdamW that decays weights and leaves biases and σ alone."""
+    weights = [each for each in parameters if each.ndim > 1]
+    others = [each for each in parameters if each.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": options.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    # Fused: one pass over each tensor instead of eight, each of which all threads wait for.
+    return AdamW(
+        [group for group in groups if group["params"]], lr=options.learning_rate, fused=True
+    )

@@ -1,0 +1,277 @@
+"""The training loop: epochs of steps, validation, checkpoints, and the model that is kept."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from phenovae.base.errors import TrainingError
+from phenovae.base.progress import SILENT, Bar, Progress
+from phenovae.vae.checkpoints import Checkpoints
+from phenovae.vae.data import Images, Rows, epoch_batches, read_ahead
+from phenovae.vae.devices import deterministic, device_name, make_fabric
+from phenovae.vae.interrupts import deferred
+from phenovae.vae.job import Job
+from phenovae.vae.logs import open_board, show, write_history
+from phenovae.vae.model import make_model
+from phenovae.vae.model_files import Card, Origin, Recipe, Summary, read_card, save_model
+from phenovae.vae.objectives import TERMS, Objective, TermMaker
+from phenovae.vae.records import epoch_record, summary_of
+from phenovae.vae.state import State
+from phenovae.vae.stepper import Stepper
+from phenovae.vae.validation import Measured, measure
+from phenovae.vae.watch import COLLAPSE_EPOCHS, is_collapsed, warn_of_collapse
+
+_LOG = logging.getLogger("phenovae.vae")
+HISTORY = "history.csv"
+CHECKPOINTS = "checkpoints"
+BOARD = "tensorboard"
+
+
+def train(
+    images: Images,
+    rows: Rows,
+    validation: Rows,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    weights: npt.NDArray[np.float64] | None = None,
+    origin: Origin | None = None,
+    seed: int = 0,
+    resume: bool = True,
+    terms: Mapping[str, TermMaker] = TERMS,
+    progress: Progress = SILENT,
+) -> Summary:
+    """Train a model on rows of the images and leave it, with its history, in a folder.
+
+    The weights kept are those of the best ELBO on the validation rows, or the last where there
+    are none. Checkpoints stay in the folder; with `resume`, an interrupted training goes on from
+    the newest bit for bit as if it had never stopped (on one device of the same kind, with the
+    same number of threads). Several devices are processes of their own, which must be able to
+    import and unpickle the images and terms, and tell no progress but the history.
+
+    Raises TrainingError where there is nothing to train on or a loss is no number; UsageError
+    where options do not fit the images or the machine; PhenovaeError where the disk is full.
+    """
+    job = Job(
+        images=images,
+        rows=np.asarray(rows, dtype=np.int64),
+        validation=np.asarray(validation, dtype=np.int64),
+        weights=weights,
+        recipe=recipe,
+        origin=origin or Origin(),
+        folder=folder,
+        seed=seed,
+        resume=resume,
+        terms=dict(terms),
+    )
+    epoch_batches(job.rows, weights, recipe.train.batch, seed, epoch=0)
+    fabric = make_fabric(recipe.train)
+    if recipe.train.devices > 1:
+        _train_on_many(fabric, job)
+    else:
+        _train_on_one(fabric, job, progress)
+    return read_card(folder).summary
+
+
+def _train_on_one(fabric: Fabric, job: Job, progress: Progress) -> None:
+    with deterministic(device_name(job.recipe.train.device)):
+        Training(fabric, job).run(progress)
+
+
+def _train_on_many(fabric: Fabric, job: Job) -> None:
+    try:
+        fabric.launch(partial(_train_on_one, job=job, progress=SILENT))
+    except ProcessRaisedException as error:
+        raise TrainingError(f"one of the training processes failed:{error}") from error
+
+
+class Training:
+    """One process of a training."""
+
+    def __init__(self, fabric: Fabric, job: Job) -> None:
+        recipe = job.recipe
+        self.fabric = fabric
+        self.job = job
+        self.options = recipe.train
+        size = min(recipe.train.batch, len(job.rows))
+        self.size = size - size % fabric.world_size
+        if not self.size:
+            raise TrainingError(
+                f"{len(job.rows)} cells cannot be shared by {fabric.world_size} devices",
+                mend="set train.devices to 1",
+            )
+        self.steps = len(job.rows) // self.size
+        self.model = make_model(job.images.shape, recipe.model, job.seed)
+        self.objective = Objective(recipe.objective, self.steps, job.terms)
+        self.stepper = Stepper(
+            fabric,
+            self.model,
+            self.objective,
+            recipe.train,
+            recipe.augment,
+            self.steps * recipe.train.epochs,
+            job.seed,
+        )
+        self.checkpoints = Checkpoints(
+            job.folder / CHECKPOINTS,
+            job.fingerprint(),
+            self.stepper.modules,
+            self.stepper.optimisers,
+        )
+        self.state = self._begin()
+
+    def run(self, progress: Progress) -> None:
+        """Train until the last epoch or the end of patience, then write the model."""
+        board = None
+        if self.options.tensorboard and self.fabric.is_global_zero:
+            board = open_board(self.job.folder / BOARD, self.state.step)
+        total = self.steps * self.options.epochs
+        with deferred() as interrupted, progress.bar("training", total, self.state.step) as bar:
+            while not self._finished():
+                self._epoch(bar, interrupted)
+                if board is not None:
+                    show(board, self.state.history[-1], self.state.step)
+        if board is not None:
+            board.close()
+        if self.fabric.is_global_zero:
+            self._write_model()
+        self.fabric.barrier()
+
+    def _begin(self) -> State:
+        if self.job.resume:
+            state = self.checkpoints.load()
+            if state is not None:
+                _LOG.info("going on from epoch %d, step %d", state.epoch + 1, state.step)
+                return state
+        self.fabric.barrier()
+        if self.fabric.is_global_zero:
+            self.checkpoints.clear()
+        return State()
+
+    def _finished(self) -> bool:
+        patience = self.options.patience
+        waited_enough = bool(patience) and self.state.waited >= patience
+        return self.state.epoch >= self.options.epochs or waited_enough
+
+    def _epoch(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
+        job, state = self.job, self.state
+        batches = epoch_batches(job.rows, job.weights, self.size, job.seed, state.epoch)
+        mine = [
+            batch[self.fabric.global_rank :: self.fabric.world_size]
+            for batch in batches[state.position :]
+        ]
+        clock = time.perf_counter()
+        for rows, pixels in read_ahead(job.images, mine, self.options.workers):
+            figures = self.stepper.step(
+                pixels, partial(job.images.names, rows), state.step, state.epoch + 1
+            )
+            state.add(figures)
+            now = time.perf_counter()
+            state.seconds += now - clock
+            clock = now
+            bar.advance(1, epoch=state.epoch + 1, **figures)
+            if self._stops(interrupted):
+                self._save()
+                raise KeyboardInterrupt
+            if state.step % self.options.checkpoint_steps == 0 and state.position < self.steps:
+                self._save()
+        self._close_epoch(clock)
+
+    def _close_epoch(self, clock: float) -> None:
+        state = self.state
+        measured = self._measure()
+        if not math.isfinite(measured.elbo):
+            raise TrainingError(
+                f"the ELBO is not a number after epoch {state.epoch + 1}",
+                mend="lower train.learning_rate, or set train.clip (try 1)",
+            )
+        if not self.job.selects or state.best_elbo is None or measured.elbo > state.best_elbo:
+            state.best_elbo, state.best_epoch, state.waited = measured.elbo, state.epoch + 1, 0
+            if self.fabric.is_global_zero:
+                self.checkpoints.save_best(self.model, state.epoch + 1)
+        else:
+            state.waited += 1
+        state.collapsed = state.collapsed + 1 if is_collapsed(measured) else 0
+        if state.collapsed == COLLAPSE_EPOCHS and self.fabric.is_global_zero:
+            warn_of_collapse(measured, state.epoch + 1)
+        state.seconds += time.perf_counter() - clock
+        state.history.append(
+            epoch_record(
+                state,
+                self.model,
+                self.job,
+                measured,
+                weights=self.objective.weights(state.step - 1),
+                learning_rate=self.stepper.learning_rate(state.step - 1),
+            )
+        )
+        state.next_epoch()
+        self._save()
+        if self.fabric.is_global_zero:
+            write_history(self.job.folder / HISTORY, state.history)
+
+    def _measure(self) -> Measured:
+        return measure(
+            self.model,
+            self.job.images,
+            self.job.watched(),
+            batch=self.options.batch,
+            seed=self.job.seed,
+            device=self.fabric.device,
+            forward=self.stepper.forward,
+            objective=self.objective,
+            workers=self.options.workers,
+            share=(self.fabric.global_rank, self.fabric.world_size),
+            reduce=self._added,
+        )
+
+    def _added(self, sums: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return sums
+        return cast(
+            "Tensor", self.fabric.all_reduce(sums.to(self.fabric.device), reduce_op="sum")
+        ).cpu()
+
+    def _stops(self, interrupted: Callable[[], bool]) -> bool:
+        if self.fabric.world_size == 1:
+            return interrupted()
+        return bool(self._added(torch.tensor([float(interrupted())])).item())
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            self.checkpoints.save(self.state)
+        self.fabric.barrier()
+
+    def _write_model(self) -> None:
+        state, job = self.state, self.job
+        self.checkpoints.load_best(self.model)
+        summary = summary_of(state, self.model, job, self.options.epochs)
+        if summary.sigma_at_bound:
+            _LOG.warning(
+                "a learned σ has met its lowest value %g: pixels are reproduced more closely than "
+                "that; lower model.likelihood.sigma_min if that is meant",
+                job.recipe.model.likelihood.sigma_min,
+            )
+        card = Card(
+            channels=job.images.channels,
+            shape=job.images.shape,
+            recipe=job.recipe,
+            origin=job.origin,
+            seed=job.seed,
+            summary=summary,
+        )
+        write_history(job.folder / HISTORY, state.history)
+        save_model(job.folder, self.model, card)

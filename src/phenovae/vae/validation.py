@@ -1,0 +1,134 @@
+"""What a model does with cells that it is not trained on: ELBO, KL by dimension, active units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from phenovae.base.progress import SILENT, Progress
+from phenovae.base.seeds import integer
+from phenovae.vae.data import Images, Rows, read_ahead
+from phenovae.vae.model import VAE, Output, Posterior, Reconstruction
+from phenovae.vae.objectives import Objective
+
+ACTIVE_VARIANCE = 0.01
+"""Variance of the posterior mean above which a unit is active (Burda et al. 2016)."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Means over cells.
+
+    `nll` and `elbo` [nats a cell] with one draw of z; `kl_per_dimension` [nats] and
+    `variance_of_mean`, each (latent,); `squared_error` (channel,), mean over pixels, of the view's
+    range; `terms`, the objective's unweighted terms [nats a cell].
+    """
+
+    cells: int
+    nll: float
+    kl_per_dimension: npt.NDArray[np.float64]
+    variance_of_mean: npt.NDArray[np.float64]
+    squared_error: npt.NDArray[np.float64]
+    terms: dict[str, float]
+
+    @property
+    def kl(self) -> float:
+        """KL of the whole posterior [nats a cell]."""
+        return float(self.kl_per_dimension.sum())
+
+    @property
+    def elbo(self) -> float:
+        """Evidence lower bound [nats a cell]."""
+        return -(self.nll + self.kl)
+
+    @property
+    def active_units(self) -> int:
+        """Latent dimensions whose posterior mean varies between cells."""
+        return int((self.variance_of_mean > ACTIVE_VARIANCE).sum())
+
+
+def _alone(sums: Tensor) -> Tensor:
+    return sums
+
+
+def measure(
+    model: VAE,
+    images: Images,
+    rows: Rows,
+    *,
+    batch: int,
+    seed: int,
+    device: torch.device,
+    forward: Callable[[Tensor, Tensor], Output] | None = None,
+    objective: Objective | None = None,
+    workers: int = 1,
+    share: tuple[int, int] = (0, 1),
+    reduce: Callable[[Tensor], Tensor] = _alone,
+    progress: Progress = SILENT,
+) -> Measured:
+    """Measure a model on rows, without augmentation and with the same noise every time.
+
+    `forward` is the model as wrapped for its device; `share` says which batches of how many
+    processes are this one's, and `reduce` adds the sums of all.
+    """
+    passing = forward if forward is not None else model
+    batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    names = list(objective.terms) if objective is not None else []
+    channels = model.shape[0]
+    sums = torch.zeros(2 + 3 * model.latent + channels + len(names), dtype=torch.float64)
+    training = model.training
+    model.eval()
+    mine = batches[share[0] :: share[1]]
+    with torch.no_grad(), progress.bar("measuring", len(mine)) as bar:
+        for number, (block, pixels) in enumerate(read_ahead(images, mine, workers)):
+            random = torch.Generator().manual_seed(
+                integer(seed, "validation", "noise", share[0] + number * share[1])
+            )
+            noise = torch.randn((len(block), model.latent), generator=random).to(device)
+            batch_images = to_device(pixels, device)
+            output = passing(batch_images, noise)
+            posterior = Posterior(output.mu, output.logvar, output.z)
+            reconstruction = Reconstruction(output.mean, output.nll)
+            squares = (output.mean - batch_images).square().mean(dim=(2, 3))
+            losses = objective(batch_images, posterior, reconstruction) if objective else {}
+            parts = [
+                torch.tensor([float(len(block))], dtype=torch.float64),
+                output.nll.cpu().double().sum().reshape(1),
+                posterior.kl.cpu().double().sum(dim=0),
+                output.mu.cpu().double().sum(dim=0),
+                output.mu.cpu().double().square().sum(dim=0),
+                squares.cpu().double().sum(dim=0),
+                *(losses[name].cpu().double().sum().reshape(1) for name in names),
+            ]
+            sums += torch.cat(parts)
+            bar.advance()
+    model.train(training)
+    return _means(reduce(sums).numpy(), model.latent, channels, names)
+
+
+def _means(sums: npt.NDArray[np.float64], latent: int, channels: int, names: list[str]) -> Measured:
+    cells = int(sums[0])
+    means = sums[1:] / cells
+    kl, first, second = (means[1 + i * latent : 1 + (i + 1) * latent] for i in range(3))
+    start = 1 + 3 * latent
+    return Measured(
+        cells=cells,
+        nll=float(means[0]),
+        kl_per_dimension=kl,
+        variance_of_mean=np.maximum(second - first**2, 0.0),
+        squared_error=means[start : start + channels],
+        terms=dict(zip(names, means[start + channels :].tolist(), strict=True)),
+    )
+
+
+def to_device(pixels: npt.NDArray[np.float32], device: torch.device) -> Tensor:
+    """Images on the device, laid out as its convolutions like them."""
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    if device.type == "mps":
+        return images
+    return images.contiguous(memory_format=torch.channels_last)

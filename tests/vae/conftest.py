@@ -1,0 +1,62 @@
+"""Toy images and toy trainings for the tests of the vae room."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from phenovae.vae.model_files import Recipe, TrainedModel, load_model
+from phenovae.vae.training import train
+
+_TOY = Path(__file__).with_name("toy.py")
+
+
+def _load_toy() -> ModuleType:
+    found = sys.modules.get("vae_toy")
+    if found is not None:
+        return found
+    spec = importlib.util.spec_from_file_location("vae_toy", _TOY)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["vae_toy"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def toy() -> ModuleType:
+    """The module of the toy training."""
+    return _load_toy()
+
+
+@pytest.fixture(scope="session")
+def toy_program() -> Path:
+    """The toy training as a program."""
+    return _TOY
+
+
+@pytest.fixture(scope="session")
+def toy_recipe(toy: ModuleType) -> Callable[..., Recipe]:
+    """Makes the toy's recipe, options overridden by group."""
+    made: Callable[..., Recipe] = toy.recipe
+    return made
+
+
+@pytest.fixture(scope="session")
+def toy_folder(toy: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained toy model; not to be changed."""
+    folder = tmp_path_factory.mktemp("toy model")
+    train(toy.ToyImages(), toy.TRAINING_ROWS, toy.VALIDATION_ROWS, toy.recipe(), folder, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_model(toy_folder: Path) -> TrainedModel:
+    """The trained toy model."""
+    return load_model(toy_folder)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from phenovae.base.errors import UsageError
+from phenovae.vae.model import VAE, make_model
+from phenovae.vae.networks import NETWORKS
+from phenovae.vae.options import ModelOptions
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"),
+    [("small", [16] * 4), ("medium", [32] * 4), ("large", [32, 64, 128, 256])],
+)
+def test_the_three_sizes_are_four_stride_two_convolutions_and_their_mirror(
+    size: str, widths: list[int]
+) -> None:
+    encoder, decoder = NETWORKS[size]((3, 64, 64), ModelOptions())
+    down = [each for each in encoder.modules() if isinstance(each, nn.Conv2d)]
+    up = [each for each in decoder.modules() if isinstance(each, nn.ConvTranspose2d)]
+    assert [each.out_channels for each in down] == widths
+    assert [each.in_channels for each in up] == widths[::-1]
+    assert up[-1].out_channels == 3
+    for each in (*down, *up):
+        assert (each.kernel_size, each.stride, each.padding) == ((5, 5), (2, 2), (2, 2))
+    slopes = {each.negative_slope for each in encoder.modules() if isinstance(each, nn.LeakyReLU)}
+    assert slopes == {0.01}
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    channels=st.integers(1, 5),
+    height=st.sampled_from([16, 32, 48]),
+    width=st.sampled_from([16, 64]),
+    latent=st.integers(1, 9),
+)
+def test_any_multiple_of_sixteen_and_any_channels_go_through(
+    channels: int, height: int, width: int, latent: int
+) -> None:
+    model = make_model((channels, height, width), ModelOptions(size="small", latent=latent), 0)
+    output = model(torch.rand(2, channels, height, width), torch.zeros(2, latent))
+    assert output.mean.shape == (2, channels, height, width)
+    assert output.mu.shape == output.logvar.shape == output.z.shape == (2, latent)
+    assert output.nll.shape == (2,)
+    assert ((output.mean > 0) & (output.mean < 1)).all()
+
+
+@pytest.mark.parametrize("size", [0, 8, 68])
+def test_a_view_that_does_not_fit_says_what_would(size: int) -> None:
+    with pytest.raises(UsageError, match="multiple of 16"):
+        make_model((3, size, size), ModelOptions(), 0)
+
+
+def test_weights_come_from_the_seed_and_global_random_state_stays() -> None:
+    state = torch.get_rng_state()
+    first, second = (make_model((1, 16, 16), ModelOptions(size="small"), 5) for _ in range(2))
+    other = make_model((1, 16, 16), ModelOptions(size="small"), 6)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(first.encoder.mu.weight, second.encoder.mu.weight)  # type: ignore[union-attr, arg-type]
+    assert not torch.equal(first.encoder.mu.weight, other.encoder.mu.weight)  # type: ignore[union-attr, arg-type]
+
+
+def test_noise_of_zero_makes_z_the_mean() -> None:
+    model: VAE = make_model((1, 16, 16), ModelOptions(size="small", latent=3), 0)
+    output = model(torch.rand(2, 1, 16, 16), torch.zeros(2, 3))
+    assert torch.equal(output.z, output.mu)
