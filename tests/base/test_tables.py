@@ -61,7 +61,11 @@ def test_a_missing_column_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_value_in_a_required_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="rows without Name"):
-        write_table(frame().assign(Name=["a", None]), tmp_path / "t.parquet", THINGS)
+        write_table(
+            frame().assign(Name=pd.Series(["a", None], dtype="object")),
+            tmp_path / "t.parquet",
+            THINGS,
+        )
 
 
 def test_a_wrong_type_is_refused(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path, text: str, message: str
 
 
 def test_a_setting_without_a_value_is_a_clear_error() -> None:
-    with pytest.raises(UsageError, match="a.b=c"):
+    with pytest.raises(UsageError, match=r"a\.b=c"):
         load_config(None, ["train.epochs"])
 
 

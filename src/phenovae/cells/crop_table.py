@@ -1,8 +1,8 @@
 """What is known of each single-cell crop, from whichever table the user has.
 
 Three forms: the single-cell table (`Single_Cell_Image_Name`, ...), the origin's feature table
-(`single_img_name`, `plate_well`, ...), and the official image table, a row a field. Rows are found by
-the unique id in the DAPI file's name and the cell's number, never by their order.
+(`single_img_name`, `plate_well`, ...), and the official image table, a row a field. Rows are found
+by the unique id in the DAPI file's name and the cell's number, never by their order.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _from_cells(path: Path, text: pd.DataFrame, name: str) -> CropTable:
             f"{path.name} has cells twice",
             [
                 Fault("the cell is there twice", str(path), int(row) + 2, name, value)
-                for row, value in again.items()
+                for row, value in zip(again.index.to_numpy(), again, strict=True)
             ],
         )
     rows = pd.DataFrame(

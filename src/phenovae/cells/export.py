@@ -35,16 +35,17 @@ def export_crops(
     """
     if out.exists() and any(out.iterdir()):
         raise UsageError("the folder is not empty", where=out, mend="name a new folder")
-    table = store.table
+    fields = [str(name) for name in store.table["Metadata_Field"]]
+    files = [str(name) for name in store.table["Metadata_File"]]
     try:
         out.mkdir(parents=True, exist_ok=True)
         with progress.bar("exporting crops", len(store)) as bar:
             for start in range(0, len(store), _BLOCK):
                 rows = np.arange(start, min(start + _BLOCK, len(store)))
-                for crop, row in zip(store.read(rows), table.iloc[rows].itertuples(), strict=True):
-                    folder = out / row.Metadata_Field if layout == "nested" else out
+                for crop, row in zip(store.read(rows), rows, strict=True):
+                    folder = out / fields[row] if layout == "nested" else out
                     folder.mkdir(exist_ok=True)
-                    np.save(folder / row.Metadata_File, np.ascontiguousarray(crop.transpose(1, 2, 0)))
+                    np.save(folder / files[row], np.ascontiguousarray(crop.transpose(1, 2, 0)))
                 bar.advance(len(rows))
         write_origin(_origin(store), out / METADATA_NAME)
     except OSError as error:
@@ -82,9 +83,12 @@ def _single_cell_table(table: pd.DataFrame) -> pd.DataFrame:
             "Single_Cell_Image_Name": table["Metadata_File"],
             "Image_Metadata_Plate_DAPI": table["Metadata_Plate"],
             "Image_Metadata_Well_DAPI": table["Metadata_Well"],
-            "Replicate": table["Metadata_Replicate"].map(lambda x: "" if pd.isna(x) else str(int(x))),
+            "Replicate": table["Metadata_Replicate"]
+            .astype("Int64")
+            .astype(str)
+            .replace("<NA>", ""),
             "Image_Metadata_Compound": table["Metadata_Compound"],
             "Image_Metadata_Concentration": table["Metadata_Concentration"].map(repr),
-            "moa": mechanism.map(lambda text: "" if pd.isna(text) else str(text)),
+            "moa": mechanism.fillna("").astype(str),
         }
     )

@@ -47,7 +47,9 @@ def unpack_hdf5(path: Path, folder: Path, progress: Progress = SILENT) -> int:
                     bar.advance(len(block))
             return len(images)
     except KeyError as error:
-        raise InputError(f"the file lacks {error}", where=path, mend="images, image_names") from error
+        raise InputError(
+            f"the file lacks {error}", where=path, mend="images, image_names"
+        ) from error
     except OSError as error:
         raise InputError(f"the HDF5 file cannot be read: {error}", where=path) from error
 

@@ -127,9 +127,7 @@ def _joined(
     files: int, accepted: int, table: CropTable, without: int, refused: Sequence[Refusal]
 ) -> str:
     lost = sum(each.reason == _NO_METADATA for each in refused)
-    rows, what = (
-        (len(table.by_cell), "cells") if table.by_cell else (len(table.by_field), "fields")
-    )
+    rows, what = (len(table.by_cell), "cells") if table.by_cell else (len(table.by_field), "fields")
     leftover = f", {without:,} rows without a file" if table.by_cell else ""
     return (
         f"{files:,} files and {rows:,} {what} in {table.source}: {accepted:,} files matched, "

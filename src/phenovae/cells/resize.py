@@ -32,5 +32,4 @@ def resize(images: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32
     if (height, width) == (size, size):
         return images
     rows, columns = resampling_matrix(height, size), resampling_matrix(width, size)
-    resized: npt.NDArray[np.float32] = rows @ images @ columns.T
-    return resized
+    return (rows @ images @ columns.T).astype(np.float32, copy=False)

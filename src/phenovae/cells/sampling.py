@@ -42,4 +42,5 @@ def sampling_weights(
         keys += [here["Metadata_Compound"], here["Metadata_Concentration"].map(concentration_key)]
     sizes = here.groupby(keys)["Metadata_Cell"].transform("size").to_numpy(dtype=np.float64)
     weights: npt.NDArray[np.float64] = sizes**-options.strength
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights

@@ -72,7 +72,7 @@ class ShardWriter:
 
 
 def read_header(path: Path) -> ShardHeader:
-    """dtype and shape of an .npy file. Raises StoreError where it is absent, damaged or cut short."""
+    """Header of an .npy file. Raises StoreError where it is absent, damaged or cut short."""
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:

@@ -62,8 +62,8 @@ def make_splits(table: pd.DataFrame, options: SplitOptions, seed: int) -> pd.Dat
     """Divide the cells of a store's table; a `SPLITS` frame with a row a cell, in its order.
 
     Flagged cells are left out. The same cells get the same side in whatever order they stand.
-    Groups are taken stratum by stratum in a seeded order, and each part takes a group when it lacks
-    at least half of it. Raises InputError where a wanted part would stay empty.
+    Groups are taken stratum by stratum in a seeded order; a part takes a group when it lacks at
+    least half of it. Raises InputError where a wanted part would stay empty.
     """
     if options.validation + options.test >= 1:
         raise UsageError("split.validation and split.test leave nothing to train on")
@@ -80,8 +80,8 @@ def make_splits(table: pd.DataFrame, options: SplitOptions, seed: int) -> pd.Dat
     ):
         if share > 0 and counts[name] == 0:
             raise InputError(
-                f"splitting {int(usable.sum())} cells in {len(sides)} groups by {options.by} leaves "
-                f"none for {name}",
+                f"splitting {int(usable.sum())} cells in {len(sides)} groups by {options.by} "
+                f"leaves none for {name}",
                 mend="split by something finer (split.by=cell), or ask for a larger share",
             )
     return pd.DataFrame(

@@ -110,7 +110,7 @@ class CellStore:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a crop, as `CELLS` declares. Raises StoreError where it does not fit the pixels."""
+        """One row a crop, as `CELLS` declares. Raises StoreError where it and the pixels differ."""
         table = read_table(self.path / TABLE, CELLS)
         shards = np.repeat(np.arange(len(self.card.shards)), [s.cells for s in self.card.shards])
         offsets = np.concatenate([np.arange(s.cells) for s in self.card.shards] or [shards])
@@ -180,9 +180,9 @@ def _read_card(path: Path) -> StoreCard:
             ".partial was left by one that was stopped",
         )
     told = read_json(path / CARD)
+    if not isinstance(told, dict):
+        raise StoreError(f"{CARD} holds no keys", where=path, mend="make the store anew")
     try:
-        if not isinstance(told, dict):
-            raise TypeError("it holds no keys")
         if int(told["format"]) > FORMAT:
             raise StoreError(
                 f"the store has format {told['format']}; this phenovae reads up to {FORMAT}",
@@ -201,7 +201,11 @@ def _read_card(path: Path) -> StoreCard:
             shards=tuple(Shard(**shard) for shard in told["shards"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{CARD} is damaged: {error}", where=path, mend="make the store anew") from None
+        raise StoreError(
+            f"{CARD} is damaged: {error}", where=path, mend="make the store anew"
+        ) from None
     if card.dtype not in DTYPES:
-        raise StoreError(f"the store's pixels are {card.dtype}, not {' or '.join(DTYPES)}", where=path)
+        raise StoreError(
+            f"the store's pixels are {card.dtype}, not {' or '.join(DTYPES)}", where=path
+        )
     return card

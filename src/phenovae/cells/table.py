@@ -25,7 +25,12 @@ CELLS = Schema(
         Column(
             "Quality_Noise", "float64", "share of noise in the variance of the clearest channel"
         ),
-        Column("Quality_Signal", "float64", "height of the brightest pixels over the median", "σ of the noise"),
+        Column(
+            "Quality_Signal",
+            "float64",
+            "how far the brightest pixels stand out",
+            "σ of the noise",
+        ),
         Column("Quality_Flag", "string", "why the crop is not used, or empty"),
     ),
     open=(

@@ -54,15 +54,18 @@ class ViewOptions(Options):
     )
     normalise: Literal["plate", "cell-max", "cell-minmax", "none"] = Field(
         "plate",
-        description="plate: one scale for each plate and channel, from its negative controls, which "
-        "keeps how bright a cell is; cell-max and cell-minmax: each crop and channel by itself, as "
-        "in the original; none: the dtype's range",
+        description="plate: one scale for each plate and channel, from its negative controls, "
+        "which keeps how bright a cell is; cell-max and cell-minmax: each crop and channel by "
+        "itself, as in the original; none: the dtype's range",
     )
     low_percentile: float = Field(
         0.5, ge=0, lt=50, description="plate: percentile of the controls' pixels that becomes 0"
     )
     high_percentile: float = Field(
-        99.5, gt=50, le=100, description="plate: percentile of the controls' pixels that is the unit"
+        99.5,
+        gt=50,
+        le=100,
+        description="plate: their percentile that is the unit",
     )
     headroom: float = Field(
         3.0,
@@ -76,8 +79,8 @@ class ViewOptions(Options):
     controls: int = Field(
         20,
         ge=1,
-        description="plate: cells needed to fit a scale; with fewer, the batch's controls are taken, "
-        "then all controls, then all cells",
+        description="plate: cells needed to fit a scale; with fewer, the batch's controls are "
+        "taken, then all controls, then all cells",
     )
 
 
@@ -101,9 +104,10 @@ class View:
     def apply(
         self, crops: npt.NDArray[np.generic], plates: Sequence[str]
     ) -> npt.NDArray[np.float32]:
-        """Raw crops (n, channel, height, width) of these plates as float32 (n, channel, size, size).
+        """Raw crops (n, channel, height, width) as float32 (n, channel, size, size) in [0, 1].
 
-        Values lie in [0, 1]. Raises InputError for a plate that the view was not fitted on.
+        `plates` has the plate of each crop. Raises InputError for a plate that the view was not
+        fitted on.
         """
         if crops.shape[1] != len(self.channels):
             raise InputError(
@@ -189,7 +193,7 @@ class View:
             high = np.array([scale.high for scale in found], np.float32)
         elif how == "none":
             low = np.zeros(crops.shape[:2], np.float32)
-            high = np.full(crops.shape[:2], np.iinfo(crops.dtype).max, np.float32)
+            high = np.full(crops.shape[:2], np.iinfo(str(crops.dtype)).max, np.float32)
         else:
             high = flat.max(axis=-1).astype(np.float32)
             low = flat.min(axis=-1).astype(np.float32) if how == "cell-minmax" else 0 * high

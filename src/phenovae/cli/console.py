@@ -42,9 +42,7 @@ class Console:
     progress: Progress = SILENT
 
 
-def open_console(
-    *, log_json: bool = False, quiet: bool = False, verbose: bool = False
-) -> Console:
+def open_console(*, log_json: bool = False, quiet: bool = False, verbose: bool = False) -> Console:
     """Set up messages and progress for one command."""
     if log_json:
         style = Style.JSON

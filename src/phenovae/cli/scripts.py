@@ -82,5 +82,5 @@ def _run_script(script: Callable[..., None]) -> None:
     try:
         app()
     except PhenovaeError as error:
-        logging.getLogger("phenovae").error("%s", error)
+        logging.getLogger("phenovae").log(logging.ERROR, "%s", error)
         sys.exit(error.exit_code)

@@ -28,13 +28,17 @@ def run_and_tell(config: Config, run: Path, console: Console) -> int:
 def tell_scores(run: Path) -> None:
     """Print the scores of a run as a table of text, and where its report is."""
     records = read_json(run / paths.SCORES)
-    rows = [_row(record) for record in records if isinstance(record, dict)] if isinstance(
-        records, list
-    ) else []
+    rows = (
+        [_row(record) for record in records if isinstance(record, dict)]
+        if isinstance(records, list)
+        else []
+    )
     if rows:
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
-            typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)))
+            typer.echo(
+                "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+            )
     else:
         typer.echo("no treatment could be scored; the report says why")
     typer.echo(f"report: {run / paths.REPORT}")

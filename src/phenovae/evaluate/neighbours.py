@@ -24,8 +24,8 @@ class NeighbourScore:
     """The outcome under one rule.
 
     `rows` has one row a scorable treatment: Treatment, Metadata_Compound, Metadata_MoA, Neighbour,
-    Predicted, Similarity, Runner_up (best of another mechanism than the predicted), Margin, Partners
-    (allowed neighbours of its own mechanism), Right (1, 0, or a share where neighbours tie).
+    Predicted, Similarity, Runner_up (best of another mechanism than the predicted), Margin,
+    Partners (allowed neighbours of its own mechanism), Right (1, 0, or a share where they tie).
     """
 
     rule: Rule
@@ -64,7 +64,8 @@ def similarities(values: Matrix, metric: Metric) -> Matrix:
         return like
     squares = np.einsum("ij,ij->i", values, values)
     distance = np.maximum(squares[:, None] + squares[None, :] - 2 * values @ values.T, 0.0)
-    return -np.sqrt(distance)
+    apart: Matrix = np.sqrt(distance)
+    return -apart
 
 
 def score_neighbours(

@@ -48,7 +48,7 @@ def run_probe(features: FeatureTable, *, draws: int, seed: int) -> Probe | None:
     interval draws compounds within mechanisms. None where fewer than two mechanisms can be learned.
     """
     metadata = features.metadata
-    used = ((metadata["Metadata_Role"] == str(Role.TREATMENT)) & metadata["Metadata_MoA"].notna())
+    used = (metadata["Metadata_Role"] == str(Role.TREATMENT)) & metadata["Metadata_MoA"].notna()
     truth = metadata.loc[used, "Metadata_MoA"].to_numpy(dtype=object)
     compounds = metadata.loc[used, "Metadata_Compound"].to_numpy(dtype=object)
     pairs = pd.DataFrame({"moa": truth, "compound": compounds}).drop_duplicates()

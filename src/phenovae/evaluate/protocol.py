@@ -52,9 +52,7 @@ def load_protocol(name: str) -> Protocol:
         text, where = path.read_text(encoding="utf-8"), name
     else:
         if name not in protocol_names():
-            raise UsageError(
-                f"there is no protocol {name!r}", mend=nearest(name, protocol_names())
-            )
+            raise UsageError(f"there is no protocol {name!r}", mend=nearest(name, protocol_names()))
         text = files(_PACKAGE).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
         where = name
     try:

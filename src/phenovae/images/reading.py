@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
-from struct import error as StructError
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ def read_image(path: Path) -> Image:
         pixels = np.asarray(tifffile.imread(path))
     except FileNotFoundError as error:
         raise InputError("there is no such image", where=path) from error
-    except (OSError, ValueError, IndexError, KeyError, StructError, RuntimeError) as error:
+    except (OSError, ValueError, IndexError, KeyError, struct.error, RuntimeError) as error:
         raise InputError(f"the image cannot be read: {error}", where=path) from error
     if pixels.ndim != 2 or pixels.size == 0:
         raise InputError(

@@ -65,7 +65,9 @@ class EvaluateOptions(Options):
         ("cells-mean", "cells-mean-whitened", "caicedo2018"),
         description="protocols by name, or paths of YAML files that define one",
     )
-    probe: bool = Field(default=True, description="also run the cell-level leave-compound-out probe")
+    probe: bool = Field(
+        default=True, description="also run the cell-level leave-compound-out probe"
+    )
     draws: int = Field(10_000, ge=100, description="draws of the bootstrap and the permutation")
 
 
@@ -73,7 +75,9 @@ class ReportOptions(Options):
     """What the report shows."""
 
     title: str = Field("", description="title of the report; empty: the name of the run")
-    umap: bool = Field(default=True, description="add a UMAP of treatments if umap-learn is installed")
+    umap: bool = Field(
+        default=True, description="add a UMAP of treatments if umap-learn is installed"
+    )
     flagged_cells: int = Field(48, ge=0, le=400, description="flagged crops on the contact sheet")
 
 

@@ -89,7 +89,8 @@ def design_facts(design: Mapping[str, object]) -> Facts:
             "annotated",
             f"{_whole(design, 'annotated_treatments')} treatments of "
             f"{_whole(design, 'annotated_compounds')} compounds and "
-            f"{_whole(design, 'mechanisms')} mechanisms, in {_whole(design, 'annotated_wells')} wells",
+            f"{_whole(design, 'mechanisms')} mechanisms, "
+            f"in {_whole(design, 'annotated_wells')} wells",
         ),
         (
             "controls",

@@ -97,9 +97,7 @@ def training_pictures(content: ReportContent) -> list[Picture]:
     if len(content.history):
         found.append(
             picture(
-                curves.training_curves(
-                    content.history, kept if isinstance(kept, int) else None
-                ),
+                curves.training_curves(content.history, kept if isinstance(kept, int) else None),
                 "ELBO, KL and σ by epoch",
                 "Training by epoch. The dotted line marks the epoch whose weights were kept"
                 + (f" ({content.summary.get('kept_by')})." if content.summary else "."),

@@ -76,7 +76,8 @@ def _of_protocol(records: Sequence[Record], protocol: str) -> list[str]:
         return []
     said = [
         f"By {protocol}, {count_text(nsc)} treatments have a nearest neighbour of their own "
-        f"mechanism among other compounds; by chance it would be {100 * number(nsc, 'null_mean'):.0f} %"
+        f"mechanism among other compounds; by chance it would be "
+        f"{100 * number(nsc, 'null_mean'):.0f} %"
     ]
     nscb = find(records, MODEL, "NSCB", protocol)
     said[0] += (

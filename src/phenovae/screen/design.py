@@ -69,7 +69,9 @@ def check_design(sites: pd.DataFrame) -> Design:
     usual_sites = _usual(per_well.tolist())
     channels = channels_of(sites)
     roles = wells["Metadata_Role"].value_counts()
-    controls = wells.loc[wells["Metadata_Role"].isin([Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL])]
+    controls = wells.loc[
+        wells["Metadata_Role"].isin([Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL])
+    ]
     largest = controls["Metadata_Compound"].value_counts()
     several = _compounds_in_several_batches(sites)
     return Design(
@@ -78,7 +80,9 @@ def check_design(sites: pd.DataFrame) -> Design:
         batches=int(sites["Metadata_Batch"].nunique()),
         wells=len(wells),
         compounds=int(
-            sites.loc[sites["Metadata_Role"] != Role.NEGATIVE_CONTROL, "Metadata_Compound"].nunique()
+            sites.loc[
+                sites["Metadata_Role"] != Role.NEGATIVE_CONTROL, "Metadata_Compound"
+            ].nunique()
         ),
         channels=channels,
         annotated_treatments=len(known),
@@ -94,7 +98,9 @@ def check_design(sites: pd.DataFrame) -> Design:
         in_one_position=int((known["Positions"].map(len) == 1).sum()),
         compounds_in_several_batches=several,
         largest_control=str(largest.index[0]) if len(largest) else "",
-        largest_control_share=round(float(largest.iloc[0] / len(wells)), 4) if len(largest) else 0.0,
+        largest_control_share=round(float(largest.iloc[0] / len(wells)), 4)
+        if len(largest)
+        else 0.0,
         scorable=tuple(_scorable(known, rule) for rule in RULES),
         departures=tuple(_departures(sites, known, images, replicates, usual_sites)),
     )
@@ -105,11 +111,17 @@ def treatment_text(compound: str, concentration: float) -> str:
     return f"{compound} {dose_text(concentration)} µM"
 
 
+def _names(treatments: pd.DataFrame) -> list[str]:
+    keys = zip(treatments["Metadata_Compound"], treatments["Metadata_Concentration"], strict=True)
+    return [treatment_text(str(compound), float(dose)) for compound, dose in keys]
+
+
 def _usual(counts: list[int]) -> int:
     return Counter(counts).most_common(1)[0][0] if counts else 0
 
 
 def _images_per_treatment(sites: pd.DataFrame) -> pd.Series:
+    """Images of every annotated treatment, in the order of `treatments`."""
     here = sites.loc[(sites["Metadata_Role"] == Role.TREATMENT) & sites["Metadata_MoA"].notna()]
     files = [name for name in here.columns if str(name).startswith("File_")]
     per_site = here[files].notna().sum(axis=1) if files else pd.Series(1, index=here.index)
@@ -132,10 +144,7 @@ def _scorable(known: pd.DataFrame, rule: Rule) -> Scorable:
         rule=rule,
         scorable=int(can.sum()),
         total=len(known),
-        unscorable=tuple(
-            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
-            for row in cannot.itertuples()
-        ),
+        unscorable=tuple(_names(cannot)),
         mechanisms=tuple(sorted(set(cannot["Metadata_MoA"]))),
     )
 
@@ -145,18 +154,18 @@ def _departures(
 ) -> list[str]:
     said: list[str] = []
     for count, group in known.loc[known["Wells"] != replicates].groupby("Wells"):
-        names = [
-            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
-            for row in group.itertuples()
-        ]
-        said.append(f"{_treatments(len(names))} {count} wells instead of {replicates}: {_listed(names)}")
+        names = _names(group)
+        said.append(
+            f"{_treatments(len(names))} {count} wells instead of {replicates}: {_listed(names)}"
+        )
     channels = max(len(channels_of(sites)), 1)
-    odd = []
-    for row in known.itertuples():
-        have = int(images[(row.Metadata_Compound, row.Metadata_Concentration)])
-        if have != row.Wells * usual_sites * channels:
-            name = treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
-            odd.append(f"{name} ({have})")
+    expected = known["Wells"].to_numpy() * usual_sites * channels
+    have = images.to_numpy()
+    odd = [
+        f"{name} ({count})"
+        for name, count, usual in zip(_names(known), have, expected, strict=True)
+        if count != usual
+    ]
     if odd:
         said.append(
             f"{_treatments(len(odd))} other than {usual_sites} × {channels} images a well: "
@@ -164,10 +173,7 @@ def _departures(
         )
     spread = known.loc[known["Batches"].map(len) > 1]
     if len(spread):
-        names = [
-            treatment_text(row.Metadata_Compound, row.Metadata_Concentration)
-            for row in spread.itertuples()
-        ]
+        names = _names(spread)
         said.append(f"{_treatments(len(names))} wells in several batches: {_listed(names)}")
     controls = sites.loc[sites["Metadata_Role"] == Role.NEGATIVE_CONTROL, "Metadata_Plate"]
     without = sorted(set(sites["Metadata_Plate"]) - set(controls))

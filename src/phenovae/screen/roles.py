@@ -48,8 +48,7 @@ def assign_roles(sites: pd.DataFrame, rules: RoleRules) -> pd.Series:
         here = (compound == control.compound) & (dose == concentration_key(control.concentration))
         for place in control.treatment_wells:
             here &= ~(
-                (sites["Metadata_Batch"] == place.batch)
-                & sites["Metadata_Well"].isin(place.wells)
+                (sites["Metadata_Batch"] == place.batch) & sites["Metadata_Well"].isin(place.wells)
             )
         roles[here.to_numpy()] = str(Role.POSITIVE_CONTROL)
     return pd.Series(roles, index=sites.index, name="Metadata_Role", dtype="str")

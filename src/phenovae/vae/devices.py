@@ -22,7 +22,7 @@ def device_name(device: Device) -> str:
     """`cpu`, `cuda` or `mps`. Raises UsageError where the device asked for is not there."""
     if device == "auto":
         chosen = "cuda" if torch.cuda.is_available() else "cpu"
-        _LOG.info("device: %s", chosen)
+        _LOG.debug("device: %s", chosen)
         return chosen
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
     if not there[device]:

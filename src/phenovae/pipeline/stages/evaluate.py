@@ -109,9 +109,7 @@ def _evaluate(work: Work) -> Outcome:
     unique = {features.name: features for features in probed}
     with work.progress.bar("scoring", len(pairs) + len(unique)) as bar:
         for features, protocol in pairs:
-            outcome = evaluate(
-                features, protocol, seed=config.seed, draws=config.evaluate.draws
-            )
+            outcome = evaluate(features, protocol, seed=config.seed, draws=config.evaluate.draws)
             records += outcome.records
             neighbours += _neighbour_rows(features.name, protocol, outcome)
             if features.name == MODEL:

@@ -30,6 +30,7 @@ _WELL = "Image_Metadata_Well_DAPI"
 _COMPOUND = "Image_Metadata_Compound"
 _DOSE = "Image_Metadata_Concentration"
 _PLATE_NAME = re.compile(r"(Week\d+)_\d{5}")
+_WELL_KEY = ["Metadata_Plate", "Metadata_Well"]
 _MOA_COLUMNS = ("compound", "concentration", "moa")
 
 
@@ -45,7 +46,7 @@ def is_image_table(path: Path) -> bool:
 
 
 def read_rows(path: Path, limit: int | None = None) -> tuple[list[str], list[dict[str, str]]]:
-    """Header and rows of a CSV, plain or gzip, as text. Raises InputError where it is unreadable."""
+    """Header and rows of a CSV, plain or gzip, as text. Raises InputError where unreadable."""
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
@@ -209,16 +210,17 @@ def _check_unique(sites: pd.DataFrame, path: Path, faults: list[Fault]) -> None:
     ):
         for _, row in sites.loc[sites.duplicated(columns)].iterrows():
             value = " ".join(str(row[column]) for column in columns)
-            faults.append(Fault(what, str(path), int(row["Line"]), ", ".join(columns), value,
-                                "remove one of the rows"))  # fmt: skip
-    wells = sites.groupby(["Metadata_Plate", "Metadata_Well"])
-    mixed = (wells["Metadata_Compound"].nunique() > 1) | (
-        wells["Metadata_Concentration"].nunique() > 1
-    )
-    for plate, well in mixed[mixed].index:
-        group = wells.get_group((plate, well))
-        faults.append(Fault("a well holds two treatments", str(path), int(group["Line"].iloc[-1]),
-                            _COMPOUND, f"{plate} {well}", "correct the rows of the well"))  # fmt: skip
+            at = int(row["Line"])
+            faults.append(
+                Fault(what, str(path), at, ", ".join(columns), value, "remove one of the rows")
+            )
+    well, treatment = _WELL_KEY, ["Metadata_Compound", "Metadata_Concentration"]
+    kinds = sites.drop_duplicates([*well, *treatment])
+    for _, row in kinds.loc[kinds.duplicated(well)].iterrows():
+        where = f"{row['Metadata_Plate']} {row['Metadata_Well']}"
+        mend = "correct the rows of the well"
+        what = "a well holds two treatments"
+        faults.append(Fault(what, str(path), int(row["Line"]), _COMPOUND, where, mend))
 
 
 def _read_mechanisms(path: Path, faults: list[Fault]) -> dict[tuple[str, float], str]:
@@ -233,13 +235,14 @@ def _read_mechanisms(path: Path, faults: list[Fault]) -> dict[tuple[str, float],
         compound, text, mechanism = (row[name].strip() for name in _MOA_COLUMNS)
         dose = number(text)
         if dose is None:
-            faults.append(Fault("the concentration is no number", str(path), line, "concentration",
-                                text, "write it in µM, as in 0.3"))  # fmt: skip
+            what, mend = "the concentration is no number", "write it in µM, as in 0.3"
+            faults.append(Fault(what, str(path), line, "concentration", text, mend))
             continue
         if compound in controls:
             continue
         key = (compound, concentration_key(dose))
         if known.setdefault(key, mechanism) != mechanism:
-            faults.append(Fault("a treatment has two mechanisms", str(path), line, "moa",
-                                f"{compound} {dose:g}: {mechanism}", f"it has {known[key]!r} above"))  # fmt: skip
+            what, mend = "a treatment has two mechanisms", f"it has {known[key]!r} above"
+            value = f"{compound} {dose:g}: {mechanism}"
+            faults.append(Fault(what, str(path), line, "moa", value, mend))
     return known
