@@ -153,17 +153,15 @@ def _departures(
     sites: pd.DataFrame, known: pd.DataFrame, images: pd.Series, replicates: int, usual_sites: int
 ) -> list[str]:
     said: list[str] = []
-    for count, group in known.loc[known["Wells"] != replicates].groupby("Wells"):
-        names = _names(group)
-        said.append(
-            f"{_treatments(len(names))} {count} wells instead of {replicates}: {_listed(names)}"
-        )
+    for count in sorted(set(known["Wells"].tolist()) - {replicates}):
+        names = _names(known.loc[known["Wells"] == count])
+        have = f"{_treatments(len(names))} {_counted(count, 'well')}"
+        said.append(f"{have} instead of {replicates}: {_listed(names)}")
     channels = max(len(channels_of(sites)), 1)
     expected = known["Wells"].to_numpy() * usual_sites * channels
-    have = images.to_numpy()
     odd = [
         f"{name} ({count})"
-        for name, count, usual in zip(_names(known), have, expected, strict=True)
+        for name, count, usual in zip(_names(known), images.to_numpy(), expected, strict=True)
         if count != usual
     ]
     if odd:
@@ -178,12 +176,17 @@ def _departures(
     controls = sites.loc[sites["Metadata_Role"] == Role.NEGATIVE_CONTROL, "Metadata_Plate"]
     without = sorted(set(sites["Metadata_Plate"]) - set(controls))
     if without:
-        said.append(f"{len(without)} plates without a negative control: {_listed(without)}")
+        plates = _counted(len(without), "plate")
+        said.append(f"{plates} without a negative control: {_listed(without)}")
     return said
 
 
 def _treatments(count: int) -> str:
-    return "1 treatment has" if count == 1 else f"{count} treatments have"
+    return f"{_counted(count, 'treatment')} {'has' if count == 1 else 'have'}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"1 {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _listed(names: list[str]) -> str:

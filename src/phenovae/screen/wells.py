@@ -6,7 +6,7 @@ import re
 
 from phenovae.base.errors import InputError
 
-_WELL = re.compile(r"\s*([A-Za-z]{1,2})\s*0*([1-9]\d?)\s*")
+_WELL = re.compile(r"\s*([A-Za-z]{1,2})\s*0*([1-9][0-9]?)\s*")
 _LAST_ROW = 32
 _LAST_COLUMN = 48
 

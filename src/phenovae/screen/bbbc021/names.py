@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from phenovae.base.errors import InputError
 
 _FIELD = re.compile(
-    r"(?P<prefix>.*?)(?P<well>[A-P]\d\d)_s(?P<site>\d+)_w(?P<tag>\d)(?P<id>[^_./]+)"
+    r"(?P<prefix>.*?)(?P<well>[A-P]\d\d)_s(?P<site>\d+)_w(?P<tag>\d)(?P<id>[^_./]+)",
+    re.ASCII,
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CROP = re.compile(r"(?P<field>.+)_(?P<cell>\d+)")
+_CROP = re.compile(r"(?P<field>.+)_(?P<cell>\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)

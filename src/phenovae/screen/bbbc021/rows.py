@@ -1,0 +1,140 @@
+"""Rows of a CSV as text, each with its line; what is wrong with their form is collected.
+
+A row is one line: no value of these tables goes over several, so that a quotation mark left open
+spoils its own row and none after it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from phenovae.base.errors import Fault, InputError
+
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its line, the header being line 1, and its values by column, without spaces."""
+
+    line: int
+    values: dict[str, str]
+
+
+@dataclass
+class TextTable:
+    """A CSV as text: the columns that were asked for and are there once, whole rows, faults."""
+
+    path: Path
+    columns: tuple[str, ...] = ()
+    rows: list[Row] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(
+        self, what: str, line: int | None = None, column: str = "", value: str = "", mend: str = ""
+    ) -> None:
+        """Add a fault of this table."""
+        self.faults.append(Fault(what, str(self.path), line, column, value, mend))
+
+    def sorted_faults(self) -> list[Fault]:
+        """The faults in the order of their lines."""
+        return sorted(self.faults, key=lambda fault: fault.row or 0)
+
+
+def read_header(path: Path) -> list[str]:
+    """Names of the columns of a CSV, plain or gzip. Raises InputError where unreadable."""
+    return _header(path, _lines(path))
+
+
+def read_rows(path: Path, wanted: Sequence[str]) -> TextTable:
+    """Read the wanted columns of a CSV, plain or gzip. Raises nothing: faults are in the table.
+
+    A row with too few or too many fields is left out, as its values may stand in wrong columns. A
+    column that is not there, or is there twice, is missing from every row.
+    """
+    table = TextTable(path)
+    try:
+        lines = _lines(path)
+        header = _header(path, lines)
+    except InputError as error:
+        table.add(error.what, mend=error.mend or "")
+        return table
+    first = lines[0][0]
+    for name in wanted:
+        if name not in header:
+            table.add("a column is missing", first, name, mend="restore the official header")
+        elif header.count(name) > 1:
+            table.add("a column is there twice", first, name, mend="remove one of them")
+    table.columns = tuple(name for name in wanted if header.count(name) == 1)
+    places = {name: header.index(name) for name in table.columns}
+    for number, line in lines[1:]:
+        fields = _checked_fields(table, number, line, len(header))
+        if fields is not None:
+            table.rows.append(Row(number, {name: fields[at] for name, at in places.items()}))
+    if len(lines) == 1:
+        table.add("the table has no rows", mend="fetch it anew")
+    return table
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that hold anything, with their numbers from 1."""
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"there is no table {path.name}", where=path) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path.name} cannot be unpacked or read: {error}", where=path, mend="fetch it anew"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path.name} is not UTF-8 text: {error}", where=path, mend="save it as UTF-8"
+        ) from error
+    lines = enumerate(io.StringIO(text, newline=None), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
+def _header(path: Path, lines: list[tuple[int, str]]) -> list[str]:
+    if not lines:
+        raise InputError(f"{path.name} is empty", where=path, mend="fetch it anew")
+    try:
+        header = _fields(lines[0][1])
+    except csv.Error as error:
+        raise InputError(f"{path.name} is no CSV: {error}", where=path) from error
+    for mark, name in _OTHER_SEPARATORS.items():
+        if len(header) == 1 and mark in header[0]:
+            raise InputError(
+                f"{path.name} has its values separated by {name}",
+                where=path,
+                mend="save it with commas between values and a point in numbers",
+            )
+    return header
+
+
+def _fields(line: str) -> list[str]:
+    return [value.strip() for value in next(csv.reader([line], skipinitialspace=True))]
+
+
+def _checked_fields(table: TextTable, number: int, line: str, width: int) -> list[str] | None:
+    if line.count('"') % 2:
+        mend = "close it on the same line"
+        table.add("a quotation mark is not closed", number, mend=mend)
+        return None
+    try:
+        fields = _fields(line)
+    except csv.Error as error:
+        table.add(f"the row is no CSV: {error}", number, mend="write the row anew")
+        return None
+    if len(fields) != width:
+        few = "few" if len(fields) < width else "many"
+        mend = f"the header has {width}; one comma between two, quotes around a comma in a value"
+        table.add(f"the row has too {few} fields", number, value=f"{len(fields)}", mend=mend)
+        return None
+    return fields
