@@ -6,6 +6,9 @@ arrays, which only unpickling could read, never are.
 
 from __future__ import annotations
 
+import math
+import stat
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from phenovae.base.errors import InputError
 from phenovae.screen.bbbc021.names import parse_crop, unique_id
 
 _MAGIC_BYTES = 8
+_LAST_CELL = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,17 @@ def name_of(path: Path) -> CropFile:
         field, cell = parse_crop(path.stem)
     except InputError as error:
         raise RefusedFileError("the name does not end in the number of a cell") from error
+    if cell > _LAST_CELL:
+        raise RefusedFileError("the number of the cell is too large")
     return CropFile(path, path.name, field, cell)
 
 
 def probe(path: Path) -> CropHeader:
     """Read a file's header and check its length. Raises RefusedFileError with the reason."""
     try:
-        size = path.stat().st_size
+        told = path.stat()
+        if not stat.S_ISREG(told.st_mode):  # opening a pipe would wait for ever
+            raise RefusedFileError("a folder or a device, no file")
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             read = (
@@ -81,15 +89,18 @@ def probe(path: Path) -> CropHeader:
             start = file.tell()
     except OSError as error:
         raise RefusedFileError(f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, SyntaxError) as error:
-        short = path.stat().st_size < _MAGIC_BYTES
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, MemoryError) as error:
+        short = told.st_size < _MAGIC_BYTES or str(error).startswith("EOF: reading array header")
         raise RefusedFileError("truncated" if short else "no .npy file: damaged header") from error
     if dtype.hasobject:
         raise RefusedFileError("an object array, which is never unpickled")
     if fortran and len(shape) > 1:
         raise RefusedFileError("axes in Fortran order; save it with np.ascontiguousarray")
-    if size - start < int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
+    wanted = math.prod(shape) * dtype.itemsize
+    if told.st_size - start < wanted:
         raise RefusedFileError("truncated")
+    if told.st_size - start > wanted:
+        raise RefusedFileError("longer than its header says")
     return CropHeader(dtype, shape)
 
 

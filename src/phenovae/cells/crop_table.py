@@ -7,7 +7,6 @@ by the unique id in the DAPI file's name and the cell's number, never by their o
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TypeVar
 import pandas as pd
 
 from phenovae.base.errors import Fault, FaultsError, InputError
+from phenovae.cells.records import Origin, Records, read_header, read_records
 from phenovae.screen.bbbc021.knowledge import rules
 from phenovae.screen.bbbc021.names import parse_crop, parse_field, unique_id
 from phenovae.screen.bbbc021.tables import batch_of_plate, is_image_table, number, read_sites
@@ -26,9 +26,12 @@ from phenovae.screen.wells import canonical_well
 NAME_COLUMNS = ("Single_Cell_Image_Name", "single_img_name")
 _PLATE = "Image_Metadata_Plate_DAPI"
 _WELL = "Image_Metadata_Well_DAPI"
+_PLATE_WELL = "plate_well"
 _COMPOUND = "Image_Metadata_Compound"
 _DOSE = "Image_Metadata_Concentration"
 _MECHANISM = "moa"
+_REPLICATE = "Replicate"
+_KNOWN = (*NAME_COLUMNS, _PLATE, _WELL, _PLATE_WELL, _COMPOUND, _DOSE, _MECHANISM, _REPLICATE)
 _KEPT_COLUMNS = 64
 
 Value = TypeVar("Value", str, float)
@@ -39,14 +42,14 @@ class CropTable:
     """Metadata by cell, or by field where the table has no cells.
 
     `rows` has `METADATA` columns. `by_cell` and `by_field` give the row of a key; `origin` is the
-    user's table as text, kept so that it can be given back.
+    user's table as it was written, kept so that it can be given back.
     """
 
     source: str
     rows: pd.DataFrame
     by_cell: Mapping[tuple[str, int], int]
     by_field: Mapping[str, int]
-    origin: pd.DataFrame | None
+    origin: Origin | None
 
     def row_of(self, key: tuple[str, int]) -> int | None:
         """The row that describes a cell, or None."""
@@ -56,16 +59,20 @@ class CropTable:
 def read_crop_table(path: Path, moa: Path | None) -> CropTable:
     """Read the table that describes the crops, in any of its three forms.
 
-    Raises InputError or FaultsError where it is none of them or is damaged.
+    `moa` goes with the official image table; the other forms name the mechanism in their rows. Of
+    a table with more than 64 columns, features that is, only the known ones are kept. Raises
+    InputError or FaultsError where it is none of them or is damaged.
     """
-    if is_image_table(path):
+    header = read_header(path)
+    name = next((column for column in NAME_COLUMNS if column in header), None)
+    if name is None and is_image_table(path):
         sites = read_sites(path, moa)
         fields = {unique_id(field): row for row, field in enumerate(sites["Metadata_Field"])}
         return CropTable(path.name, sites[list(METADATA)], {}, fields, None)
-    text = _read_text(path)
-    name = next((column for column in NAME_COLUMNS if column in text), None)
-    wanted = [_PLATE, _WELL, _COMPOUND, _DOSE, _MECHANISM]
-    missing = [column for column in wanted if column not in text]
+    in_one = _PLATE_WELL in header and not {_PLATE, _WELL} <= set(header)
+    places = [_PLATE_WELL] if in_one else [_PLATE, _WELL]
+    wanted = [*places, _COMPOUND, _DOSE, _MECHANISM]
+    missing = [column for column in wanted if column not in header]
     if name is None or missing:
         lacking = ", ".join(([] if name else [" or ".join(NAME_COLUMNS)]) + missing)
         raise InputError(
@@ -73,90 +80,97 @@ def read_crop_table(path: Path, moa: Path | None) -> CropTable:
             where=path,
             mend="give a single-cell table, or BBBC021_v1_image.csv with BBBC021_v1_moa.csv",
         )
-    return _from_cells(path, text, name)
+    return _Reader(path, read_records(path, _KNOWN, _KEPT_COLUMNS)).table(name, places)
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    try:
-        header = pd.read_csv(path, nrows=0, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        columns = list(header.columns)
-        wide = len(columns) > _KEPT_COLUMNS
-        known = {*NAME_COLUMNS, _PLATE, _WELL, _COMPOUND, _DOSE, _MECHANISM, "Replicate"}
-        used = [column for column in columns if column in known] if wide else columns
-        return pd.read_csv(
-            path, dtype=str, keep_default_na=False, usecols=used, encoding="utf-8-sig"
+class _Reader:
+    """Reads the rows of a table of cells, gathering every fault before it tells of any."""
+
+    def __init__(self, path: Path, records: Records) -> None:
+        self._path, self._text, self._lines = path, records.cells, records.lines
+        self._origin = records.origin
+        self._faults: list[Fault] = []
+
+    def table(self, name: str, places: list[str]) -> CropTable:
+        if not len(self._text):
+            raise InputError(
+                f"{self._path.name} has no rows", where=self._path, mend="fetch it anew"
+            )
+        text = self._text
+        fields, sites, by_cell = self._cells(name)
+        plates, wells = self._places(places)
+        batches = self._converted(plates, batch_of_plate, places[0], "the plate is not known")
+        wells = self._converted(wells, _well, places[-1], "the well has no readable name")
+        doses = self._converted(text[_DOSE], _dose, _DOSE, "the concentration is no number")
+        compounds = self._converted(
+            text[_COMPOUND], lambda value: value.strip() or None, _COMPOUND, "no compound is named"
         )
-    except FileNotFoundError as error:
-        raise InputError(f"there is no table {path.name}", where=path) from error
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path.name} cannot be read: {error}", where=path) from error
-
-
-def _from_cells(path: Path, text: pd.DataFrame, name: str) -> CropTable:
-    faults: list[Fault] = []
-    keys: list[tuple[str, int] | None] = []
-    sites: list[int] = []
-    fields: list[str] = []
-    for line, value in enumerate(text[name], start=2):
-        try:
-            field, cell = parse_crop(value.removesuffix(".npy"))
-            parsed = parse_field(field)
-        except InputError as error:
-            faults.append(Fault(error.what, str(path), line, name, value, error.mend or ""))
-            continue
-        keys.append((unique_id(field), cell))
-        fields.append(field)
-        sites.append(parsed.site)
-    wells = _converted(path, text[_WELL], _well, faults, "the well has no readable name")
-    doses = _converted(path, text[_DOSE], _dose, faults, "the concentration is no number")
-    batches = _converted(path, text[_PLATE], batch_of_plate, faults, "the plate is not known")
-    if faults:
-        raise FaultsError(f"{path.name} is damaged", faults)
-    by_cell = {key: row for row, key in enumerate(keys) if key is not None}
-    if len(by_cell) != len(text):
-        again = text.loc[pd.Series(keys).duplicated().to_numpy(), name]
-        raise FaultsError(
-            f"{path.name} has cells twice",
-            [
-                Fault("the cell is there twice", str(path), int(row) + 2, name, value)
-                for row, value in zip(again.index.to_numpy(), again, strict=True)
-            ],
+        if self._faults:
+            faults = sorted(self._faults, key=lambda fault: fault.row or 0)
+            raise FaultsError(f"{self._path.name} is damaged", faults)
+        rows = pd.DataFrame(
+            {
+                "Metadata_Plate": plates,
+                "Metadata_Well": wells,
+                "Metadata_Replicate": _replicates(text),
+                "Metadata_Batch": batches,
+                "Metadata_Compound": compounds,
+                "Metadata_Concentration": doses,
+                "Metadata_MoA": text[_MECHANISM].where(text[_MECHANISM] != "", None),
+                "Metadata_Role": "",
+                "Metadata_Site": sites,
+                "Metadata_Field": fields,
+            }
         )
-    rows = pd.DataFrame(
-        {
-            "Metadata_Plate": text[_PLATE],
-            "Metadata_Well": wells,
-            "Metadata_Replicate": _replicates(text),
-            "Metadata_Batch": batches,
-            "Metadata_Compound": text[_COMPOUND],
-            "Metadata_Concentration": doses,
-            "Metadata_MoA": text[_MECHANISM].where(text[_MECHANISM] != "", None).astype("object"),
-            "Metadata_Role": "",
-            "Metadata_Site": sites,
-            "Metadata_Field": fields,
-        }
-    )
-    rows["Metadata_Role"] = assign_roles(rows, rules())
-    controls = rows["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
-    rows["Metadata_MoA"] = rows["Metadata_MoA"].mask(controls, None)
-    return CropTable(path.name, rows[list(METADATA)], by_cell, {}, text)
+        rows["Metadata_Role"] = assign_roles(rows, rules())
+        controls = rows["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
+        rows["Metadata_MoA"] = rows["Metadata_MoA"].astype("object").mask(controls, None)
+        return CropTable(self._path.name, rows[list(METADATA)], by_cell, {}, self._origin)
 
+    def _cells(self, name: str) -> tuple[list[str], list[int], dict[tuple[str, int], int]]:
+        fields: list[str] = []
+        sites: list[int] = []
+        by_cell: dict[tuple[str, int], int] = {}
+        for row, value in enumerate(self._text[name]):
+            # a path may stand before the name; where files lie is no part of what they are
+            stem = value.replace("\\", "/").rpartition("/")[2].removesuffix(".npy")
+            try:
+                field, cell = parse_crop(stem)
+                parsed = parse_field(field)
+            except InputError as error:
+                self._fault(row, name, value, error.what, error.mend or "")
+                continue
+            first = by_cell.setdefault((unique_id(field), cell), row)
+            if first != row:
+                mend = f"line {self._lines[first]} has it; remove one of the rows"
+                self._fault(row, name, value, "the cell is there twice", mend)
+            fields.append(field)
+            sites.append(parsed.site)
+        return fields, sites, by_cell
 
-def _converted(
-    path: Path,
-    column: pd.Series,
-    read: Callable[[str], Value | None],
-    faults: list[Fault],
-    what: str,
-) -> list[Value]:
-    known = {text: read(text) for text in column.unique()}
-    bad = {text for text, value in known.items() if value is None}
-    faults += [
-        Fault(what, str(path), line, str(column.name), text)
-        for line, text in enumerate(column, start=2)
-        if text in bad
-    ]
-    return [value for text in column if (value := known[text]) is not None]
+    def _places(self, columns: list[str]) -> tuple[list[str], list[str]]:
+        """Plates and wells, from two columns or from one that has `<plate>_<well>`."""
+        if len(columns) == 2:
+            plates, wells = (self._text[column].str.strip().tolist() for column in columns)
+            return plates, wells
+        parts = [value.strip().rpartition("_") for value in self._text[columns[0]]]
+        return [part[0] for part in parts], [part[2] for part in parts]
+
+    def _converted(
+        self,
+        values: list[str] | pd.Series,
+        read: Callable[[str], Value | None],
+        column: str,
+        what: str,
+    ) -> list[Value]:
+        known = {text: read(text) for text in set(values)}
+        for row, text in enumerate(values):
+            if known[text] is None:
+                self._fault(row, column, self._text[column].iloc[row], what, "")
+        return [value for text in values if (value := known[text]) is not None]
+
+    def _fault(self, row: int, column: str, value: str, what: str, mend: str) -> None:
+        self._faults.append(Fault(what, str(self._path), self._lines[row], column, value, mend))
 
 
 def _well(text: str) -> str | None:
@@ -172,14 +186,8 @@ def _dose(text: str) -> float | None:
 
 
 def _replicates(text: pd.DataFrame) -> pd.Series:
-    if "Replicate" not in text:
+    if _REPLICATE not in text:
         return pd.Series(pd.NA, index=text.index, dtype="Int64")
-    return pd.to_numeric(text["Replicate"], errors="coerce").astype("Int64")
-
-
-def write_origin(table: pd.DataFrame, path: Path) -> None:
-    """Write a table of text as CSV, quoting no more than needed."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["" if str(c).startswith("Unnamed: ") else c for c in table.columns])
-        writer.writerows(table.itertuples(index=False, name=None))
+    given = [value.strip() for value in text[_REPLICATE]]
+    read = [int(value) if value.isdecimal() else None for value in given]
+    return pd.Series(read, index=text.index, dtype="Int64")

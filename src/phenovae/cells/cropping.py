@@ -22,7 +22,10 @@ STAGE = "crop"
 
 @dataclass(frozen=True)
 class CropReport:
-    """What became of every position: `positions` = `cropped` + `at_border` + `in_lost_fields`."""
+    """What became of every position: `positions` = `cropped` + `at_border` + `in_lost_fields`.
+
+    A lost field has an image that cannot be read, or is not among the sites.
+    """
 
     fields: int
     positions: int
@@ -60,11 +63,19 @@ def crop_at(
 
     `positions` has Metadata_Field, Metadata_Cell, Position_Row and Position_Column (pixels of the
     field). A square that would cross the border is left out and counted; a field whose image cannot
-    be read is listed in the report and stops nothing.
+    be read, or that no site is of, is listed in the report and stops nothing. Raises InputError
+    where a position is no number, StoreError where not one cell could be cut out.
     """
+    if not np.isfinite(positions[["Position_Row", "Position_Column"]].to_numpy(float)).all():
+        raise InputError("a position is no number", mend="give each cell its row and column [px]")
     by_field = dict(list(positions.groupby("Metadata_Field", sort=False)))
+    known = set(sites["Metadata_Field"])
     refused: list[Refusal] = []
     cropped = lost = 0
+    for name, wanted in by_field.items():
+        if name not in known:
+            refused.append(Refusal(STAGE, str(name), "the field is not among the sites"))
+            lost += len(wanted)
     with (
         StoreWriter(
             out,
@@ -78,12 +89,12 @@ def crop_at(
     ):
         for plate, here in sites.groupby("Metadata_Plate", sort=True):
             for _, site in here.sort_values("Metadata_Field").iterrows():
-                wanted = by_field.get(site["Metadata_Field"])
                 bar.advance()
-                if wanted is None:
+                if site["Metadata_Field"] not in by_field:
                     continue
+                wanted = by_field[site["Metadata_Field"]]
                 try:
-                    field = _read_field(images, [site[f"File_{name}"] for name in channels])
+                    field = _read_field(images, [site.get(f"File_{name}") for name in channels])
                 except InputError as error:
                     refused.append(_refusal(site, error))
                     lost += len(wanted)

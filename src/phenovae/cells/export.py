@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from phenovae.base.errors import PhenovaeError, UsageError
 from phenovae.base.progress import SILENT, Progress
-from phenovae.cells.crop_table import write_origin
-from phenovae.cells.importing import ORIGIN, ORIGIN_ROW
+from phenovae.cells.importing import ORIGIN
+from phenovae.cells.records import as_line
 from phenovae.cells.store import CellStore
 from phenovae.screen.sites import Role
 
@@ -29,10 +29,13 @@ def export_crops(
 ) -> int:
     """Write every crop as <field>_<cell>.npy (height, width, channel) and metadata.csv.
 
-    Crops that were imported come out byte for byte, and so does their table. `nested` puts each
-    field's crops into a folder of its own. Returns the number of files. Raises UsageError where the
-    folder is not empty.
+    Crops that NumPy wrote and that were imported come out byte for byte, and so do the rows of
+    their table, except that of a table of features only the columns that tell of the cell are left.
+    `nested` puts each field's crops into a folder of its own. Returns the number of files. Raises
+    UsageError where the folder is not empty.
     """
+    if out.exists() and not out.is_dir():
+        raise UsageError("this is a file, not a folder", where=out, mend="name a new folder")
     if out.exists() and any(out.iterdir()):
         raise UsageError("the folder is not empty", where=out, mend="name a new folder")
     fields = [str(name) for name in store.table["Metadata_Field"]]
@@ -47,7 +50,7 @@ def export_crops(
                     folder.mkdir(exist_ok=True)
                     np.save(folder / files[row], np.ascontiguousarray(crop.transpose(1, 2, 0)))
                 bar.advance(len(rows))
-        write_origin(_origin(store), out / METADATA_NAME)
+        _write_table(store, out / METADATA_NAME)
     except OSError as error:
         raise PhenovaeError(
             f"cannot write the crops: {error.strerror or error}",
@@ -57,18 +60,15 @@ def export_crops(
     return len(store)
 
 
-def _origin(store: CellStore) -> pd.DataFrame:
-    path = store.path / ORIGIN
-    if not path.exists():
-        return _single_cell_table(store.table)
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file)
-    order = sorted(rows, key=lambda row: int(row[0]))
-    table = pd.DataFrame([row[1:] for row in order])
-    table.columns = pd.Index(header[1:])
-    if header[0] != ORIGIN_ROW:
-        raise PhenovaeError(f"{ORIGIN} of the store is damaged", where=path)
-    return table
+def _write_table(store: CellStore, path: Path) -> None:
+    origin = store.path / ORIGIN
+    if origin.exists():
+        shutil.copyfile(origin, path)
+        return
+    table = _single_cell_table(store.table)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(as_line(list(table.columns)))
+        file.writelines(as_line(row) for row in table.itertuples(index=False, name=None))
 
 
 def _single_cell_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,12 +83,11 @@ def _single_cell_table(table: pd.DataFrame) -> pd.DataFrame:
             "Single_Cell_Image_Name": table["Metadata_File"],
             "Image_Metadata_Plate_DAPI": table["Metadata_Plate"],
             "Image_Metadata_Well_DAPI": table["Metadata_Well"],
-            "Replicate": table["Metadata_Replicate"]
-            .astype("Int64")
-            .astype(str)
-            .replace("<NA>", ""),
+            "Replicate": [
+                "" if pd.isna(given) else str(int(given)) for given in table["Metadata_Replicate"]
+            ],
             "Image_Metadata_Compound": table["Metadata_Compound"],
             "Image_Metadata_Concentration": table["Metadata_Concentration"].map(repr),
-            "moa": mechanism.fillna("").astype(str),
+            "moa": mechanism.fillna(""),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,10 @@ def unpack_hdf5(path: Path, folder: Path, progress: Progress = SILENT) -> int:
     try:
         with h5py.File(path, "r") as file, publishing(folder) as partial:
             images, names = file["images"], file["image_names"]
-            if images.ndim != 4 or len(images) != len(names):
+            shapes = [getattr(each, "shape", None) for each in (images, names)]  # a group has none
+            if [len(shape or ()) for shape in shapes] != [4, 1] or len(images) != len(names):
                 raise InputError(
-                    f"`images` has shape {images.shape} and `image_names` {len(names)} entries",
+                    f"`images` has shape {shapes[0]} and `image_names` {shapes[1]}",
                     where=path,
                     mend="expected n × height × width × channel, and n names",
                 )
@@ -39,11 +41,15 @@ def unpack_hdf5(path: Path, folder: Path, progress: Progress = SILENT) -> int:
                     where=path,
                     mend="import the raw crops: scaled ones have lost their intensities",
                 )
+            files = [_file_name(name, path) for name in names[:]]
+            twice = next((name for name, count in Counter(files).items() if count > 1), None)
+            if twice is not None:
+                raise InputError(f"{twice!r} is in `image_names` twice", where=path)
             with progress.bar("unpacking HDF5", len(images)) as bar:
                 for start in range(0, len(images), _BLOCK):
                     block = images[start : start + _BLOCK]
-                    for crop, name in zip(block, names[start : start + _BLOCK], strict=True):
-                        np.save(partial / _file_name(name, path), crop)
+                    for crop, name in zip(block, files[start : start + _BLOCK], strict=True):
+                        np.save(partial / name, crop)
                     bar.advance(len(block))
             return len(images)
     except KeyError as error:
@@ -55,7 +61,7 @@ def unpack_hdf5(path: Path, folder: Path, progress: Progress = SILENT) -> int:
 
 
 def _file_name(name: bytes | str, path: Path) -> str:
-    text = name.decode("utf-8") if isinstance(name, bytes) else str(name)
+    text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
     if Path(text).name != text or not text:
         raise InputError(f"{text!r} in `image_names` is no file name", where=path)
     return text if text.endswith(".npy") else f"{text}.npy"

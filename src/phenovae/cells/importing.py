@@ -25,7 +25,7 @@ from phenovae.cells.crop_files import (
     read_pixels,
     why_not,
 )
-from phenovae.cells.crop_table import CropTable, read_crop_table, write_origin
+from phenovae.cells.crop_table import CropTable, read_crop_table
 from phenovae.cells.quality import QualityOptions
 from phenovae.cells.refusals import Refusal
 from phenovae.cells.store import DTYPES, CellStore
@@ -34,7 +34,7 @@ from phenovae.cells.writing import StoreWriter
 logger = logging.getLogger(__name__)
 
 ORIGIN = "origin.csv"
-ORIGIN_ROW = "Origin_Row"
+_TABLE_ROW = "Table_Row"
 STAGE = "import"
 _BLOCK = 256
 _EXAMPLES = 5
@@ -206,7 +206,7 @@ def _write(
     rows = table.rows.iloc[[each.row for each in accepted]].reset_index(drop=True)
     rows["Metadata_Cell"] = [each.file.cell for each in accepted]
     rows["Metadata_File"] = [each.file.name for each in accepted]
-    rows[ORIGIN_ROW] = [each.row for each in accepted]
+    rows[_TABLE_ROW] = [each.row for each in accepted]
     order = rows.sort_values(["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]).index
     refused: list[Refusal] = []
     height, width = wanted.shape[:2]
@@ -226,20 +226,20 @@ def _write(
         for plate, here in rows.loc[order].groupby("Metadata_Plate", sort=True):
             for start in range(0, len(here), _BLOCK):
                 block = here.iloc[start : start + _BLOCK]
-                crops, fine = _read_block([accepted[row].file for row in block.index], refused)
+                crops, fine = _read_block(
+                    [accepted[row].file for row in block.index], options.crops, refused
+                )
                 writer.add(str(plate), crops, block[fine])
-                kept += block.loc[fine, ORIGIN_ROW].tolist()
+                kept += block.loc[fine, _TABLE_ROW].tolist()
                 bar.advance(len(block))
         if table.origin is not None:
-            origin = table.origin.iloc[kept].copy()
-            origin.insert(0, ORIGIN_ROW, [str(row) for row in kept])
-            write_origin(origin, writer.side_file(ORIGIN))
+            table.origin.write(kept, writer.side_file(ORIGIN))
         writer.finish()
     return refused
 
 
 def _read_block(
-    files: list[CropFile], refused: list[Refusal]
+    files: list[CropFile], folder: Path, refused: list[Refusal]
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     crops: list[npt.NDArray[np.generic]] = []
     fine = np.zeros(len(files), bool)
@@ -248,5 +248,5 @@ def _read_block(
             crops.append(read_pixels(file).transpose(2, 0, 1))
             fine[number] = True
         except RefusedFileError as error:
-            refused.append(Refusal(STAGE, file.name, str(error)))
+            refused.append(Refusal(STAGE, file.path.relative_to(folder).as_posix(), str(error)))
     return (np.stack(crops) if crops else np.zeros((0,), np.uint16)), fine

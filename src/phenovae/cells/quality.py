@@ -20,6 +20,7 @@ NOISE = "noise"
 EMPTY = "empty"
 CONSTANT = "constant"
 _CHUNK = 512
+_LEAST_SIDE = 3
 
 
 class QualityOptions(Options):
@@ -67,7 +68,13 @@ def quality(crops: npt.NDArray[np.generic], options: QualityOptions) -> Quality:
 
 
 def noise_level(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Standard deviation of pixel noise (Immerkær 1996) of images (…, height, width)."""
+    """Standard deviation of pixel noise (Immerkær 1996) of images (…, height, width).
+
+    In images below 3 px a side nothing but noise can be told: all their variance counts.
+    """
+    if min(images.shape[-2:]) < _LEAST_SIDE:
+        spread: npt.NDArray[np.float64] = images.std((-1, -2), dtype=np.float64)
+        return spread
     columns = images[..., :-2] - 2 * images[..., 1:-1] + images[..., 2:]
     both = columns[..., :-2, :] - 2 * columns[..., 1:-1, :] + columns[..., 2:, :]
     level: npt.NDArray[np.float64] = np.sqrt(np.pi / 2) / 6 * np.abs(both).mean((-1, -2))

@@ -114,6 +114,9 @@ def read_splits(path: Path, cells: int) -> pd.DataFrame:
             where=path,
             mend="split the cells anew with phenovae train",
         )
+    strange = sorted(set(splits["Split"]) - {TRAIN, VALIDATION, TEST, LEFT_OUT})
+    if strange:
+        raise InputError(f"{path.name} has an unknown side {strange[0]!r}", where=path)
     check_disjoint(splits)
     return splits
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from phenovae.base.errors import StoreError
+from phenovae.base.errors import InputError, StoreError
 from phenovae.base.files import read_json, sha256_of, sha256_of_file
 from phenovae.base.tables import read_table
 from phenovae.cells.shards import ShardHeader, read_header, sha256_of_pixels
@@ -111,7 +111,10 @@ class CellStore:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a crop, as `CELLS` declares. Raises StoreError where it and the pixels differ."""
-        table = read_table(self.path / TABLE, CELLS)
+        try:
+            table = read_table(self.path / TABLE, CELLS)
+        except InputError as error:
+            raise StoreError(error.what, where=error.where, mend="make the store anew") from None
         shards = np.repeat(np.arange(len(self.card.shards)), [s.cells for s in self.card.shards])
         offsets = np.concatenate([np.arange(s.cells) for s in self.card.shards] or [shards])
         if (
@@ -127,8 +130,17 @@ class CellStore:
         return table
 
     def read(self, rows: npt.ArrayLike) -> Pixels:
-        """Raw crops of these rows, in this order: (n, channel, height, width)."""
-        wanted = np.asarray(rows, dtype=np.int64)
+        """Raw crops of these rows, in this order: (n, channel, height, width).
+
+        Raises StoreError where rows lie outside the store or are no whole numbers.
+        """
+        asked = np.asarray(rows)
+        if asked.ndim != 1 or (asked.size and asked.dtype.kind not in "iu"):
+            raise StoreError(
+                f"rows are a list of whole numbers, not {asked.dtype} of shape {asked.shape}",
+                mend="turn a mask into rows with numpy.flatnonzero",
+            )
+        wanted = asked.astype(np.int64)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise StoreError(f"the store has {len(self)} crops; rows outside were asked for")
         shape = (len(wanted), len(self.channels), *self.crop_size)
@@ -152,6 +164,8 @@ class CellStore:
 
     def verify(self) -> None:
         """Compute every checksum anew. Raises StoreError where one differs."""
+        if not (self.path / TABLE).is_file():
+            raise StoreError(f"there is no {TABLE}", where=self.path, mend="make the store anew")
         if sha256_of_file(self.path / TABLE) != self.card.table_sha256:
             raise StoreError(f"{TABLE} is not the table that was written", where=self.path)
         for shard in self.card.shards:
@@ -171,6 +185,12 @@ class CellStore:
         return found
 
 
+def _shard(file: str, plate: str, cells: int, sha256: str) -> Shard:
+    if Path(str(file)).name != file or int(cells) < 1:
+        raise ValueError(f"shard {file} of {cells} crops")
+    return Shard(file, str(plate), int(cells), str(sha256))
+
+
 def _read_card(path: Path) -> StoreCard:
     if not (path / CARD).is_file():
         raise StoreError(
@@ -179,7 +199,10 @@ def _read_card(path: Path) -> StoreCard:
             mend="a store is made by phenovae import or phenovae crop; a folder that ends in "
             ".partial was left by one that was stopped",
         )
-    told = read_json(path / CARD)
+    try:
+        told = read_json(path / CARD)
+    except InputError as error:
+        raise StoreError(error.what, where=path, mend="make the store anew") from None
     if not isinstance(told, dict):
         raise StoreError(f"{CARD} holds no keys", where=path, mend="make the store anew")
     try:
@@ -193,12 +216,12 @@ def _read_card(path: Path) -> StoreCard:
         card = StoreCard(
             format=int(told["format"]),
             channels=tuple(str(name) for name in told["channels"]),
-            pixel_size_um=told["pixel_size_um"],
+            pixel_size_um=None if told["pixel_size_um"] is None else float(told["pixel_size_um"]),
             crop_size=(int(height), int(width)),
             dtype=str(told["dtype"]),
             source=str(told["source"]),
             table_sha256=str(told["table_sha256"]),
-            shards=tuple(Shard(**shard) for shard in told["shards"]),
+            shards=tuple(_shard(**shard) for shard in told["shards"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(

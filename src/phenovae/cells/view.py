@@ -107,13 +107,16 @@ class View:
         """Raw crops (n, channel, height, width) as float32 (n, channel, size, size) in [0, 1].
 
         `plates` has the plate of each crop. Raises InputError for a plate that the view was not
-        fitted on.
+        fitted on and for crops of other channels, UsageError for crops too small to cut from.
         """
+        if len(crops) != len(plates):
+            raise InputError(f"{len(crops)} crops came with {len(plates)} plates")
         if crops.shape[1] != len(self.channels):
             raise InputError(
                 f"crops have {crops.shape[1]} channels, the view {len(self.channels)}: "
                 f"{', '.join(self.channels)}"
             )
+        _check_size(self.options, crops.shape[-2:])
         images = self._fitted(crops)
         low, span = self._range(crops, plates)
         images -= low
@@ -157,14 +160,14 @@ class View:
         scales, channels = told.get("scales"), told.get("channels")
         if not isinstance(scales, dict) or not isinstance(channels, list):
             raise InputError("the recorded view is damaged")
-        return cls(
-            ViewOptions.model_validate(told.get("options")),
-            tuple(str(name) for name in channels),
-            {
-                str(plate): Scale(tuple(each["low"]), tuple(each["high"]), str(each["source"]))
-                for plate, each in scales.items()
-            },
-        )
+        try:
+            return cls(
+                ViewOptions.model_validate(told.get("options")),
+                tuple(str(name) for name in channels),
+                {str(plate): _scale_of(each, len(channels)) for plate, each in scales.items()},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the recorded view is damaged: {error}") from error
 
     def _fitted(self, crops: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
         size = self.options.size
@@ -202,17 +205,32 @@ class View:
         return low[:, :, None, None], span[:, :, None, None]
 
 
+def _check_size(options: ViewOptions, crop_size: tuple[int, ...]) -> None:
+    if options.fit == "crop" and options.size > min(crop_size):
+        height, width = crop_size
+        raise UsageError(
+            f"a view of {options.size} px cannot be cut from crops of {height} × {width} px",
+            mend="set view.size lower, or view.fit to resize",
+        )
+
+
+def _scale_of(told: dict[str, object], channels: int) -> Scale:
+    low, high = told["low"], told["high"]
+    if not (isinstance(low, list) and isinstance(high, list) and len(low) == len(high) == channels):
+        raise ValueError("a scale needs a low and a high grey level for every channel")
+    return Scale(
+        tuple(float(value) for value in low),
+        tuple(float(value) for value in high),
+        str(told["source"]),
+    )
+
+
 def fit_view(store: Crops, rows: npt.ArrayLike, options: ViewOptions, seed: int) -> View:
     """Fit a view on the training rows of a store; the same rows and seed give the same view.
 
     Raises UsageError where the view is larger than the crops it should cut from.
     """
-    height, width = store.crop_size
-    if options.fit == "crop" and options.size > min(height, width):
-        raise UsageError(
-            f"a view of {options.size} px cannot be cut from crops of {height} × {width} px",
-            mend="set view.size lower, or view.fit to resize",
-        )
+    _check_size(options, store.crop_size)
     if options.normalise != "plate":
         return View(options, store.channels, {})
     wanted = np.asarray(rows, dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,21 @@ import numpy.typing as npt
 import tifffile
 
 from phenovae.base.errors import InputError
+
+# what tifffile lets through when tags or packed strips of a damaged file make no sense
+_DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -23,7 +39,7 @@ def read_image(path: Path) -> Image:
         pixels = np.asarray(tifffile.imread(path))
     except FileNotFoundError as error:
         raise InputError("there is no such image", where=path) from error
-    except (OSError, ValueError, IndexError, KeyError, struct.error, RuntimeError) as error:
+    except _DAMAGED as error:
         raise InputError(f"the image cannot be read: {error}", where=path) from error
     if pixels.ndim != 2 or pixels.size == 0:
         raise InputError(
