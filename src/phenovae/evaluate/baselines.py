@@ -20,7 +20,10 @@ def intensity_features(cells: pd.DataFrame) -> FeatureTable:
 
 
 def cell_count_features(cells: pd.DataFrame) -> FeatureTable:
-    """One row a field: how many cells it has. Meaningful only where whole fields were cropped."""
+    """One row a field: how many cells it has. Meaningful only where whole fields were cropped.
+
+    A field without any cell is in no table of cells, and so is left out rather than counted as 0.
+    """
     groups = cells.groupby("Metadata_Field", sort=True)
     fields = groups.first().reset_index()
     fields["Cells"] = groups.size().to_numpy()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial.distance import cdist
 
 from phenovae.base.errors import InputError
 from phenovae.profiles.features import Matrix
@@ -47,24 +49,23 @@ class NeighbourScore:
         return len(self.rows)
 
 
-def similarities(values: Matrix, metric: Metric) -> Matrix:
+def similarities(values: Matrix, metric: Metric, names: Sequence[str]) -> Matrix:
     """Likeness of all pairs of profiles (n, n), larger is more alike.
 
-    Raises InputError where a profile has no direction (a zero vector under cosine).
+    Raises InputError where a profile has no direction (a zero vector under cosine), by its name.
     """
     if metric == "cosine":
         lengths = np.linalg.norm(values, axis=1)
         if (lengths < _TIE).any():
             raise InputError(
-                f"profile {int(np.argmin(lengths))} is zero and has no direction",
+                f"the profile of {names[int(np.argmin(lengths))]} is zero and has no direction",
                 mend="check the features of that treatment",
             )
         unit = values / lengths[:, None]
         like: Matrix = unit @ unit.T
         return like
-    squares = np.einsum("ij,ij->i", values, values)
-    distance = np.maximum(squares[:, None] + squares[None, :] - 2 * values @ values.T, 0.0)
-    apart: Matrix = np.sqrt(distance)
+    # Differences first: |a|² + |b|² - 2ab loses half the digits, and with them the ties.
+    apart: Matrix = cdist(values, values)
     return -apart
 
 
@@ -88,11 +89,11 @@ def score_neighbours(
     mask = eligible(compounds.tolist(), treatments["Batches"].tolist(), rule)
     can = scorable(mask, mechanisms.tolist())
     candidates = np.ones(len(mask), bool) if unscorable_as_candidates else can
-    like = similarities(values, metric) if len(values) else np.zeros((0, 0))
     names = [
         treatment_text(str(compound), float(dose))
         for compound, dose in zip(compounds, treatments["Metadata_Concentration"], strict=True)
     ]
+    like = similarities(values, metric, names)
     rows: list[dict[str, object]] = []
     best: list[tuple[int, ...]] = []
     ties = 0
@@ -100,7 +101,7 @@ def score_neighbours(
     for query in queries:
         allowed = np.flatnonzero(mask[query] & candidates)
         near = like[query, allowed]
-        top = allowed[near >= near.max() - _TIE]
+        top = allowed[near >= near.max() - _TIE * max(1.0, abs(near.max()))]
         right = float(np.mean(mechanisms[top] == mechanisms[query]))
         ties += int(len(set(mechanisms[top])) > 1)
         best.append(tuple(int(each) for each in top))

@@ -90,7 +90,13 @@ def _predict_folds(
 ) -> npt.NDArray[np.object_]:
     predicted = np.empty(len(truth), dtype=object)
     short = 0
+    unlearned: set[str] = set()
     for train, test in GroupKFold(n_splits=folds).split(values, truth, compounds):
+        unlearned |= {
+            str(name)
+            for name in set(truth[test]) - set(truth[train])
+            if len(set(compounds[truth == name])) > 1
+        }
         if len(set(truth[train])) < 2:
             predicted[test] = truth[train[0]]
             continue
@@ -103,6 +109,11 @@ def _predict_folds(
         predicted[test] = model.predict(scaler.transform(values[test]))
     if short:
         logger.warning("the probe's regression did not converge in %d of %d folds", short, folds)
+    if unlearned:
+        logger.warning(
+            "the probe cannot learn %s: all its compounds fall into one fold",
+            ", ".join(sorted(unlearned)),
+        )
     return predicted
 
 

@@ -43,19 +43,44 @@ def protocol_names() -> list[str]:
 def load_protocol(name: str) -> Protocol:
     """A protocol by its name, or from a YAML file by its path.
 
-    Raises UsageError where there is none or it is not valid.
+    Raises UsageError where there is none, it is not valid, or it takes the name and version of
+    another one that comes with phenovae.
     """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
             raise UsageError("there is no such protocol file", where=path)
-        text, where = path.read_text(encoding="utf-8"), name
-    else:
-        if name not in protocol_names():
-            raise UsageError(f"there is no protocol {name!r}", mend=nearest(name, protocol_names()))
-        text = files(_PACKAGE).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-        where = name
+        protocol = _parse(path.read_bytes(), name)
+        _check_label(protocol, name)
+        return protocol
+    if name not in protocol_names():
+        raise UsageError(f"there is no protocol {name!r}", mend=nearest(name, protocol_names()))
+    return _parse(files(_PACKAGE).joinpath(f"{name}.yaml").read_bytes(), name)
+
+
+def _parse(raw: bytes, where: str) -> Protocol:
     try:
-        return Protocol.model_validate(yaml.safe_load(text))
-    except (ValidationError, yaml.YAMLError) as error:
-        raise UsageError(f"the protocol is not valid: {error}", where=where) from error
+        return Protocol.model_validate(yaml.safe_load(raw.decode("utf-8")))
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'the file'}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        text = "the protocol is not valid:\n" + "\n".join(f"  {fault}" for fault in faults)
+        raise UsageError(text, where=where) from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"the protocol is no YAML: {error}", where=where) from error
+
+
+def _check_label(protocol: Protocol, where: str) -> None:
+    # Scores are told apart by this label alone, so it may not mean two things.
+    if protocol.name not in protocol_names():
+        return
+    shipped = load_protocol(protocol.name)
+    same = shipped.model_copy(update={"summary": protocol.summary}) == protocol
+    if shipped.label == protocol.label and not same:
+        raise UsageError(
+            f"the protocol calls itself {protocol.label}, but differs from that one",
+            where=where,
+            mend="give it a name of its own",
+        )

@@ -38,8 +38,8 @@ class FeatureTable:
 def feature_table(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> FeatureTable:
     """Take metadata and features out of a frame.
 
-    Raises InputError where metadata is missing, a feature is not a finite number (naming well and
-    feature), or a feature repeats the labels that are to be predicted.
+    Raises InputError where metadata or a feature is missing, a feature is not a finite number
+    (naming well and feature), or a feature repeats the labels that are to be predicted.
     """
     missing = [column for column in _NEEDED if column not in frame]
     if missing:
@@ -49,7 +49,13 @@ def feature_table(name: str, frame: pd.DataFrame, columns: Sequence[str]) -> Fea
         raise InputError(f"{', '.join(labels)} describe the cells and may not be features")
     if not columns:
         raise InputError(f"{name} has no feature columns")
-    values = frame[list(columns)].to_numpy(dtype=np.float64)
+    absent = [str(column) for column in columns if column not in frame]
+    if absent:
+        raise InputError(f"the features of {name} lack {', '.join(absent)}")
+    try:
+        values = frame[list(columns)].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a feature of {name} is no number: {error}") from error
     metadata = frame[[c for c in frame.columns if str(c).startswith("Metadata_")]]
     check_finite(values, metadata, columns)
     return FeatureTable(name, metadata.reset_index(drop=True), values, tuple(columns))

@@ -38,6 +38,8 @@ class Recipe(Options):
         order = [LEVELS.index(step.level) for step in self.levels]
         if order != sorted(set(order)) or not order or self.levels[-1].level != "treatment":
             raise ValueError("levels must rise and end with treatment")
+        if self.levels[0].level == "cell":
+            raise ValueError("averaging starts from cells: cell is no level to average into")
         known = {"cell", *(step.level for step in self.levels[:-1])}
         if self.transform_at not in known:
             raise ValueError(f"transform_at must be one of {', '.join(sorted(known))}")
