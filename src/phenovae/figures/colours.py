@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,60 +17,78 @@ FIELD: dict[str, RGB] = {
     "tubulin": (0.1, 0.95, 0.2),
     "actin": (1.0, 0.15, 0.1),
 }
-# Magenta, green and blue-white are told apart with any common colour blindness.
-BLIND_SAFE: dict[str, RGB] = {
-    "dapi": (0.35, 0.6, 1.0),
-    "hoechst": (0.35, 0.6, 1.0),
-    "dna": (0.35, 0.6, 1.0),
-    "tubulin": (1.0, 0.85, 0.1),
-    "actin": (0.9, 0.2, 0.9),
-}
 _OTHERS: tuple[RGB, ...] = ((0.0, 0.8, 0.8), (0.95, 0.65, 0.1), (0.8, 0.3, 0.9), (0.9, 0.9, 0.9))
+_INK_SHADE = 0.72
 
-# Twelve colours of unlike hue and lightness, for marks on white; shapes go with them.
+# Twelve colours of unlike hue and lightness, for marks on white; shapes go with them, so that
+# whoever confuses two colours has the shape. Colours that share a shape lie furthest apart.
 _MARK_COLOURS = (
-    "#332288", "#117733", "#cc6677", "#ddaa33", "#0077bb", "#882255",
-    "#44aa99", "#994f00", "#aa4499", "#777777", "#ee3377", "#88aa00",
+    "#2b1e8c", "#0f7a3a", "#d4301c", "#7d1b57", "#0a78e0", "#808080",
+    "#28b8a4", "#7a4310", "#f09000", "#e052b4", "#5cc4f0", "#b8b000",
 )  # fmt: skip
-_MARK_SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+_MARK_SHAPES = ("o", "s", "^", "D", "P", "X", "v", "*")
+_ROUND = 24  # after so many, colours and shapes would meet again in the same pairs
 
 
-def channel_colours(channels: Sequence[str], palette: dict[str, RGB] = FIELD) -> list[RGB]:
+def channel_colours(channels: Sequence[str]) -> list[RGB]:
     """The colour of each channel by its name; channels of unknown names get others, in order."""
     spare = iter(_OTHERS * len(channels))
-    return [palette.get(name.lower()) or next(spare) for name in channels]
+    return [FIELD.get(name.lower()) or next(spare) for name in channels]
+
+
+def channel_inks(channels: Sequence[str]) -> list[str]:
+    """The colours of channels as CSS, dark enough for lines and squares on white."""
+    return [
+        "#" + "".join(f"{round(255 * _INK_SHADE * part):02x}" for part in colour)
+        for colour in channel_colours(channels)
+    ]
 
 
 def composite(
     images: npt.NDArray[np.floating],
     channels: Sequence[str],
     limits: npt.NDArray[np.floating] | None = None,
-    palette: dict[str, RGB] = FIELD,
+    gamma: float = 1.0,
 ) -> npt.NDArray[np.float64]:
     """Colour pictures (n, height, width, 3) in [0, 1] of images (n, channel, height, width).
 
     `limits` (channel,) are the values shown at full brightness; by default those of `bright`.
+    A `gamma` below 1 lifts what is dim.
     """
     top = bright(images) if limits is None else limits
-    scaled = np.clip(images / np.maximum(top, 1e-9)[None, :, None, None], 0, 1)
-    colours = np.array(channel_colours(channels, palette))
+    scaled = np.clip(images / np.maximum(top, 1e-9)[None, :, None, None], 0, 1) ** gamma
+    colours = np.array(channel_colours(channels))
     painted: npt.NDArray[np.float64] = np.einsum("nchw,cr->nhwr", scaled, colours)
     return np.clip(painted, 0, 1)
 
 
 def bright(images: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """For each channel of images, the 99.7th percentile of its values."""
+    """For each channel of images (n, channel, height, width), its 99.7th percentile."""
     flat = np.moveaxis(images, 1, 0).reshape(images.shape[1], -1).astype(np.float64)
     top: npt.NDArray[np.float64] = np.percentile(flat, 99.7, axis=1)
     return top
 
 
 def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and shape of the mark of each name, the same for the same list of names."""
+    """Colour and shape of the mark of each name, the same for the same names.
+
+    Up to twelve names have colours of their own, up to 96 a pair.
+    """
     return {
         name: (
             _MARK_COLOURS[number % len(_MARK_COLOURS)],
-            _MARK_SHAPES[(number + number // len(_MARK_COLOURS)) % len(_MARK_SHAPES)],
+            _MARK_SHAPES[(number + number // _ROUND) % len(_MARK_SHAPES)],
         )
-        for number, name in enumerate(sorted(set(names)))
+        for number, name in enumerate(in_order(names))
     }
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """The names, each once, as a person orders them: Week2 before Week10."""
+    return sorted(set(names), key=_by_parts)
+
+
+def _by_parts(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    parts = re.split(r"([0-9]+)", name)
+    key = [(1, int(part), "") if n % 2 else (0, 0, part) for n, part in enumerate(parts)]
+    return key, name

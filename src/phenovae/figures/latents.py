@@ -6,31 +6,43 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
-from phenovae.figures.drawing import ACCENT, FAINT, axes_of, new_figure
+from phenovae.figures.drawing import ACCENT, in_house_style, new_figure
+
+_IDLE = "#b9bec6"
 
 
-def latent_usage(kl: Sequence[float], active: int) -> Figure:
-    """KL of every latent dimension, largest first, with the number of active ones [nats a cell]."""
-    ordered = np.sort(np.asarray(kl, dtype=float))[::-1]
-    figure = new_figure(6.2, 2.6)
-    axes = axes_of(figure)
-    places = np.arange(1, len(ordered) + 1)
-    axes.fill_between(places, ordered, step="mid", color=ACCENT, alpha=0.85, linewidth=0)
-    axes.axvline(active + 0.5, color=FAINT, linewidth=0.9, linestyle="--")
-    right = active > 0.7 * len(ordered)
-    axes.annotate(
-        f"{active} active of {len(ordered)}",
-        (active + 0.5, 0.92),
-        xycoords=("data", "axes fraction"),
-        xytext=(-6 if right else 6, 0),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        color="#444444",
-        fontsize=8,
+@in_house_style
+def latent_usage(kl: Sequence[float], active: Sequence[bool]) -> Figure:
+    """KL of every latent dimension, largest first, the active ones in colour [nats a cell].
+
+    `kl` and `active` have one entry a dimension.
+    """
+    values = np.asarray(kl, dtype=float)
+    order = np.argsort(-values, kind="stable")
+    values, used = values[order], np.asarray(active, dtype=bool)[order]
+    figure = new_figure(7.4, 2.7)
+    axes = figure.subplots()
+    edges = np.arange(len(values) + 1) + 0.5
+    for kind, colour in ((used, ACCENT), (~used, _IDLE)):
+        axes.stairs(np.where(kind, values, 0.0), edges, fill=True, color=colour, linewidth=0)
+    axes.set_xlim(0.5, len(values) + 0.5)
+    axes.set_ylim(0, max(float(values.max()) * 1.08, 0.1))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=9, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     )
-    axes.set_xlim(0.5, len(ordered) + 0.5)
-    axes.set_ylim(0, max(float(ordered[0]) * 1.18, 0.1))
-    axes.set_xlabel("latent dimension, by KL")
+    axes.grid(axis="y")
+    axes.set_xlabel("latent dimension, by its KL")
     axes.set_ylabel("KL [nats a cell]")
+    figure.legend(
+        handles=[
+            Patch(color=colour, label=f"{int(kind.sum())} {what}")
+            for kind, colour, what in ((used, ACCENT, "active"), (~used, _IDLE, "idle"))
+            if kind.any()
+        ],
+        loc="outside right upper",
+        fontsize=8.5,
+    )
     return figure

@@ -10,10 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from phenovae.base.errors import MissingExtraError
-from phenovae.figures.colours import marks
-from phenovae.figures.drawing import axes_of, new_figure
+from phenovae.figures.colours import in_order, marks
+from phenovae.figures.drawing import in_house_style, name_text, new_figure
 
 Matrix = npt.NDArray[np.float64]
+
+_KEY_ROWS = 20
+_SIZE = 44.0
+# Shapes of the same nominal size look unlike in size.
+_WEIGHTS = {"s": 0.85, "D": 0.7, "^": 1.1, "v": 1.1, "P": 1.15, "X": 1.1, "*": 1.8}
 
 
 def principal_plane(values: Matrix) -> tuple[Matrix, tuple[float, float]]:
@@ -49,28 +54,68 @@ def umap_plane(values: Matrix, seed: int) -> Matrix:
     return plane
 
 
+@in_house_style
 def treatment_map(
-    plane: Matrix, groups: Sequence[str], axis_labels: tuple[str, str], what: str
+    plane: Matrix,
+    groups: Sequence[str],
+    axis_labels: tuple[str, str],
+    what: str,
+    *,
+    distances: bool = True,
 ) -> Figure:
-    """Treatments in a plane, marked by group; the key stands beside, off the data."""
-    names = sorted(set(groups))
+    """Treatments in a plane (n, 2), marked by group; the key stands beside, off the data.
+
+    Where `distances` mean something both axes have the same scale; elsewhere they have none.
+    """
+    names = in_order(groups)
     style = marks(names)
-    figure = new_figure(6.4, 3.9)
-    axes = axes_of(figure)
+    columns = -(-len(names) // _KEY_ROWS)
+    figure = new_figure(7.6 + 1.8 * (columns - 1), 4.6)
+    axes = figure.subplots()
     members = np.asarray(groups, dtype=object)
     for name in names:
         here = plane[members == name]
         colour, shape = style[name]
         axes.scatter(
-            here[:, 0], here[:, 1], c=colour, marker=shape, s=30, linewidths=0.4, edgecolors="white"
+            here[:, 0],
+            here[:, 1],
+            c=colour,
+            marker=shape,
+            s=_SIZE * _WEIGHTS.get(shape, 1.0),
+            linewidths=0.5,
+            edgecolors="white",
+            alpha=0.9,
         )
+    axes.margins(0.06)
+    if distances:
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.grid()
+    else:
+        axes.set_xticks([])
+        axes.set_yticks([])
     axes.set_xlabel(axis_labels[0])
     axes.set_ylabel(axis_labels[1])
     handles = [
-        Line2D([], [], linestyle="", marker=style[name][1], color=style[name][0], label=name)
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=style[name][1],
+            color=style[name][0],
+            markersize=(_SIZE * _WEIGHTS.get(style[name][1], 1.0)) ** 0.5,
+        )
         for name in names
     ]
-    figure.legend(
-        handles=handles, loc="outside right upper", fontsize=7.5, title=what, frameon=False
+    key = figure.legend(
+        handles,
+        ["M" * len(name_text(name)) for name in names],
+        loc="outside right upper",
+        fontsize=8.5,
+        title=what,
+        alignment="left",
+        ncols=columns,
     )
+    # matplotlib drops entries whose label begins with an underscore, and names may.
+    for text, name in zip(key.get_texts(), names, strict=True):
+        text.set_text(name_text(name))
     return figure

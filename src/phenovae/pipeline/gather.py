@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from phenovae.base.errors import InputError
-from phenovae.base.files import read_json
+from phenovae.base.files import read_json, sha256_of_file
 from phenovae.base.tables import read_table
 from phenovae.cells.store import CellStore
 from phenovae.pipeline import paths
@@ -19,21 +21,24 @@ from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.facts import mapping
 from phenovae.screen.bbbc021.knowledge import published
 
+_WEIGHTS = "model.safetensors"
+
 
 def gather(run: Path, config: Config) -> ReportContent:
     """Read everything that the report of a run shows. Raises InputError where a file is missing."""
     journal = Journal.open(run, config.seed)
     facts = {name: entry.facts for name, entry in journal.stages.items()}
     store = CellStore.open(run / paths.CELLS)
+    flags = store.table["Quality_Flag"].to_numpy(dtype=object)
     synthetic = config.input.source == "twin"
     return ReportContent(
         title=config.report.title or run.resolve().name,
         synthetic=synthetic,
         source=store.card.source + (" of a synthetic screen" if synthetic else ""),
         channels=store.channels,
-        design=mapping(facts.get("sites", {}).get("design")),
+        design=design_of(run),
         imported=mapping(read_json(run / paths.IMPORT)),
-        flagged=_flagged(store, config.report.flagged_cells),
+        flagged=_flagged(store, flags, config.report.flagged_cells),
         history=pd.read_csv(run / paths.MODEL / "history.csv"),
         summary=mapping(facts.get("train", {}).get("summary")),
         diagnostics=mapping(read_json(run / paths.MODEL / "diagnostics.json")),
@@ -50,7 +55,26 @@ def gather(run: Path, config: Config) -> ReportContent:
         journal=journal.as_dict(),
         published=published(),
         umap=config.report.umap,
+        options=config.model_dump(mode="json"),
+        training=facts.get("train", {}),
+        checksums={
+            "cell store": store.fingerprint(),
+            "splits": str(facts.get("split", {}).get("hash", "not recorded")),
+            "weights of the model": sha256_of_file(run / paths.MODEL / _WEIGHTS),
+        },
+        crop_um=_micrometres(store, store.card.crop_size[-1]),
+        picture_um=_micrometres(
+            store,
+            store.card.crop_size[-1] if config.view.fit == "resize" else config.view.size,
+        ),
+        flagged_total=int((flags != "").sum()),
     )
+
+
+def design_of(run: Path) -> Mapping[str, object]:
+    """The design of a run's screen as its stage `sites` found it; empty before that has run."""
+    entry = Journal.open(run, 0).stages.get("sites")
+    return mapping(entry.facts.get("design")) if entry is not None else {}
 
 
 def _records(path: Path) -> list[Record]:
@@ -60,13 +84,25 @@ def _records(path: Path) -> list[Record]:
     return [record for record in told if isinstance(record, dict)]
 
 
-def _flagged(store: CellStore, shown: int) -> Flagged | None:
-    flags = store.table["Quality_Flag"].to_numpy(dtype=object)
+def _micrometres(store: CellStore, pixels: int) -> float | None:
+    size = store.card.pixel_size_um
+    return None if size is None else size * pixels
+
+
+def _flagged(store: CellStore, flags: npt.NDArray[np.object_], shown: int) -> Flagged | None:
     rows = np.flatnonzero(flags != "")
     if not len(rows) or not shown:
         return None
-    chosen = rows[:shown]
-    return Flagged(store.read(chosen), tuple(str(flag) for flag in flags[chosen]), len(rows))
+    # Spread over the store, for neighbours in it are neighbours on a plate.
+    places = np.linspace(0, len(rows) - 1, min(shown, len(rows))).round().astype(int)
+    chosen = rows[places]
+    names, counts = np.unique(flags[rows].astype(str), return_counts=True)
+    return Flagged(
+        store.read(chosen),
+        tuple(str(flag) for flag in flags[chosen]),
+        len(rows),
+        {str(name): int(count) for name, count in zip(names, counts, strict=True)},
+    )
 
 
 def _pictures(path: Path) -> Pictures | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from phenovae.base.files import write_text
-from phenovae.report import facts, sections
+from phenovae.report import facts, outcomes, pictures, tables
 from phenovae.report.content import ReportContent
-from phenovae.report.words import MODEL, summary_sentences
+from phenovae.report.words import method_sentences, summary_sentences
 
 _REFUSALS = 50
 
@@ -29,7 +28,7 @@ def render(content: ReportContent) -> str:
     """The report as HTML. Every name that comes from data is escaped."""
     package = files("phenovae.report")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=False, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(
         package.joinpath("template.html.j2").read_text(encoding="utf-8")
@@ -40,65 +39,52 @@ def render(content: ReportContent) -> str:
 
 
 def _parts(content: ReportContent) -> dict[str, object]:
-    seed = content.journal.get("seed")
-    rows = sections.score_rows(content.records)
-    tables: dict[str, list[sections.ScoreRow]] = {}
-    for row in rows:
-        tables.setdefault(row.protocol, []).append(row)
-    stages = facts.mapping(content.journal.get("stages"))
-    refusals = content.imported.get("refusals")
+    journal = content.journal
+    seed = journal.get("seed")
+    stages = facts.mapping(journal.get("stages"))
+    versions = facts.mapping(journal.get("versions"))
+    machine = facts.mapping(journal.get("machine"))
     return {
+        "version": str(versions.get("phenovae", "of an unrecorded version")),
         "sentences": summary_sentences(
             content.records, content.summary, synthetic=content.synthetic
         ),
-        "cell_pictures": sections.cell_pictures(content),
-        "treatment_pictures": sections.treatment_pictures(
-            content, seed if isinstance(seed, int) else 0
+        "run_facts": facts.run_facts(content),
+        "cells": pictures.cell_pictures(content),
+        "treatments": outcomes.treatment_pictures(content, seed if isinstance(seed, int) else 0),
+        "confusion": outcomes.confusion_pictures(content),
+        "scores": outcomes.score_pictures(content),
+        "training": pictures.training_pictures(content),
+        "flagged": pictures.flagged_pictures(content),
+        "score_tables": tables.score_tables(content),
+        "published": (
+            tables.published_table(content.published)
+            if content.published and not content.synthetic
+            else None
         ),
-        "confusion_picture": sections.confusion_picture(content),
-        "score_picture": sections.score_picture(content),
-        "training_pictures": sections.training_pictures(content),
-        "flagged_picture": sections.flagged_picture(content),
-        "tables": tables,
-        "summaries": _summaries(content),
-        "missed": _missed(content),
+        "misses": tables.misses(content),
         "model_facts": facts.model_facts(content),
+        "convention": str(content.diagnostics.get("convention", "")),
         "quality_facts": facts.quality_facts(content),
+        "refusals": tables.refusal_table(content, _REFUSALS),
         "design_facts": facts.design_facts(content.design),
-        "split_words": facts.split_words(content.splits),
-        "parameters": _parameters(content),
-        "refusals": refusals[:_REFUSALS] if isinstance(refusals, list) else [],
-        "versions": facts.mapping(content.journal.get("versions")),
-        "machine": facts.mapping(content.journal.get("machine")),
-        "stages": stages,
+        "departures": [str(each) for each in facts.listed(content.design.get("departures"))],
+        "method": method_sentences(content),
+        "parameters": {
+            label: yaml.safe_dump(dict(told), sort_keys=False, allow_unicode=True)
+            for label, told in tables.parameters(content).items()
+        },
+        "provenance": [
+            ("cells", content.source),
+            ("seed", "not recorded" if seed is None else str(seed)),
+            ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
+            ("machine", ", ".join(str(part) for part in machine.values())),
+        ],
+        "stages": tables.stage_table(content),
+        "checksums": tables.checksum_table(content),
         "warnings": [
-            warning
+            str(warning)
             for stage in stages.values()
             for warning in facts.listed(facts.mapping(stage).get("warnings"))
         ],
-    }
-
-
-def _missed(content: ReportContent) -> list[Mapping[str, object]]:
-    return [
-        record for record in content.records if record["features"] == MODEL and "misses" in record
-    ]
-
-
-def _described(content: ReportContent) -> dict[str, Mapping[str, object]]:
-    return {
-        f"{record['protocol']}@{record['version']}": facts.mapping(record["parameters"])
-        for record in content.records
-        if "parameters" in record
-    }
-
-
-def _summaries(content: ReportContent) -> dict[str, str]:
-    return {label: str(told.get("summary", "")) for label, told in _described(content).items()}
-
-
-def _parameters(content: ReportContent) -> dict[str, str]:
-    return {
-        label: yaml.safe_dump(dict(told), sort_keys=False, allow_unicode=True)
-        for label, told in _described(content).items()
     }

@@ -27,16 +27,26 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Flagged:
-    """Some of the crops that were left out, raw, with the reason of each."""
+    """Some of the crops (n, channel, height, width) that were left out, raw, each with its reason.
+
+    `total` counts all of them, `by_reason` all of them by reason.
+    """
 
     crops: npt.NDArray[np.generic]
     reasons: tuple[str, ...]
     total: int
+    by_reason: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ReportContent:
-    """Everything a report may show."""
+    """Everything a report may show.
+
+    `options` is the run's configuration as a tree, `checksums` SHA-256 sums by what they are of,
+    `crop_um` the side of a raw crop in µm where it is known, `picture_um` that of what the model
+    sees of it, `training` how many cells taught and chose, `flagged_total` how many crops were
+    flagged, whether or not some are shown.
+    """
 
     title: str
     synthetic: bool
@@ -58,3 +68,9 @@ class ReportContent:
     journal: Mapping[str, object]
     published: Sequence[Published] = field(default=())
     umap: bool = True
+    options: Mapping[str, object] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    crop_um: float | None = None
+    picture_um: float | None = None
+    flagged_total: int = 0

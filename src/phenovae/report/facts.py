@@ -1,4 +1,4 @@
-"""Pairs of name and value for the lists of a report."""
+"""Pairs of name and value for the lists of a report; what was not recorded is left out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from phenovae.report.content import ReportContent
 
 Facts = list[tuple[str, str]]
+
+_SIDES = (
+    ("train", "for training"),
+    ("validation", "for choosing the checkpoint"),
+    ("test", "kept apart"),
+)
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -19,30 +25,86 @@ def listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 well`, `2 wells`, `1,200 wells`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """`41.4 %`, with a space at which no line breaks."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def run_facts(content: ReportContent) -> Facts:
+    """What was run, on what."""
+    options = content.options
+    model = mapping(options.get("model"))
+    likelihood = mapping(model.get("likelihood")).get("name")
+    found: Facts = [("cells", f"{content.source}{_in_store(content)}")]
+    if content.channels:
+        size = f"; a crop is {content.crop_um:.0f} µm wide" if content.crop_um else ""
+        found.append(("channels", ", ".join(content.channels) + size))
+    design = content.design
+    if design:
+        found.append(
+            (
+                "treatments",
+                f"{_count(design, 'annotated_treatments', 'treatment')} with a known mechanism "
+                f"({_count(design, 'annotated_compounds', 'compound')}, "
+                f"{_count(design, 'mechanisms', 'mechanism')}) on "
+                f"{_count(design, 'plates', 'plate')} of "
+                f"{_count(design, 'batches', 'batch', 'batches')}",
+            )
+        )
+    if model:
+        found.append(
+            (
+                "model",
+                f"variational autoencoder, size {model.get('size')}, {model.get('latent')} latent "
+                f"dimensions, likelihood {likelihood}",
+            )
+        )
+    if content.summary:
+        taught = content.training.get("trained_on")
+        on = f" on {plural(taught, 'cell')}" if isinstance(taught, int) else ""
+        found.append(("training", _epochs(content.summary, on)))
+    protocols = dict.fromkeys(f"{r['protocol']}@{r['version']}" for r in content.records)
+    if protocols:
+        found.append(("scored by", ", ".join(protocols)))
+    return found
+
+
 def model_facts(content: ReportContent) -> Facts:
     """What the trained model is like."""
     summary, told = content.summary, content.diagnostics
-    if not summary:
-        return []
-    sigma = mapping(told.get("sigma"))
-    error = mapping(told.get("squared_error"))
-    found: Facts = [
-        ("epochs", f"{summary['epochs']}; weights of epoch {summary['kept_epoch']} kept"),
-        ("chosen by", str(summary["kept_by"])),
-        (
-            "ELBO",
-            f"{_number(summary['elbo']):,.0f} nats a cell, "
-            f"{_number(summary['bits_per_dimension']):.3f} bits per dimension",
-        ),
-        ("KL", f"{_number(summary['kl']):.1f} nats a cell"),
-    ]
+    found: Facts = []
+    if summary:
+        found += [
+            ("training", f"{_epochs(summary)}, chosen by: {summary['kept_by']}"),
+            (
+                "ELBO",
+                f"{_number(summary['elbo']):,.0f} nats a cell, "
+                f"{_signed(_number(summary['bits_per_dimension']), 3)} bits per dimension",
+            ),
+            ("KL", f"{_number(summary['kl']):.1f} nats a cell"),
+        ]
     if told:
-        found.append(("active units", f"{told.get('active_units')} of {told.get('latent')}"))
+        cells = told.get("cells")
+        found.append(
+            (
+                "active units",
+                f"{told.get('active_units')} of {told.get('latent')} latent dimensions"
+                + (f", over {plural(cells, 'cell')}" if isinstance(cells, int) else ""),
+            )
+        )
+    sigma, error = mapping(told.get("sigma")), mapping(told.get("squared_error"))
     if sigma:
         bound = " (at its lower bound)" if told.get("sigma_at_bound") else ""
-        found.append(("σ of a pixel", _by_name(sigma, "{:.4f}") + bound))
+        found.append(("σ of a pixel", f"{_by_name(sigma, '{:.4f}')}{bound} [of the view's range]"))
     if error:
-        found.append(("mean squared error", _by_name(error, "{:.5f}")))
+        found.append(
+            ("mean squared error", f"{_by_name(error, '{:.5f}')} [of the view's range, squared]")
+        )
     return found
 
 
@@ -59,19 +121,18 @@ def quality_facts(content: ReportContent) -> Facts:
         ("refused", "inputs refused"),
         ("rows_without_file", "rows without a file"),
     ):
-        if isinstance(told.get(key), int):
-            found.append((name, f"{told[key]:,}"))
+        count = told.get(key)
+        if isinstance(count, int):
+            found.append((name, f"{count:,}"))
     found += [("join", str(sentence)) for sentence in listed(told.get("joins"))]
     reasons = mapping(told.get("refused_by_reason"))
     if reasons:
         found.append(("refused for", _by_name(reasons, "{}")))
-    flags = content.flagged
-    found.append(("crops flagged and left out", f"{flags.total if flags else 0:,}"))
-    found += [
-        (f"cells: {name}", f"{count:,}")
-        for name, count in mapping(content.splits.get("cells")).items()
-        if isinstance(count, int)
-    ]
+    flagged = f"{content.flagged_total:,}"
+    if content.flagged is not None and content.flagged.by_reason:
+        flagged += f" ({_by_name(content.flagged.by_reason, '{:,}')})"
+    found.append(("crops flagged and left out", flagged))
+    found += [(f"cells {word}", f"{count:,}") for word, count in _sides(content.splits)]
     return found
 
 
@@ -79,34 +140,36 @@ def design_facts(design: Mapping[str, object]) -> Facts:
     """What the screen is like."""
     if not design:
         return []
+    channels = len(listed(design.get("channels")))
+    usual = (
+        f"{_count(design, 'usual_replicates', 'well')} × {_count(design, 'usual_sites', 'field')}"
+    )
+    if channels:
+        usual += f" × {plural(channels, 'channel')} = {design['usual_images']} images"
     found: Facts = [
         (
             "plates",
-            f"{_whole(design, 'plates')} in {_whole(design, 'batches')} batches; "
-            f"{_whole(design, 'wells')} wells, {_whole(design, 'sites')} fields",
+            f"{_count(design, 'plates', 'plate')} in "
+            f"{_count(design, 'batches', 'batch', 'batches')}; "
+            f"{_count(design, 'wells', 'well')}, {_count(design, 'sites', 'field')}",
         ),
         (
-            "annotated",
-            f"{_whole(design, 'annotated_treatments')} treatments of "
-            f"{_whole(design, 'annotated_compounds')} compounds and "
-            f"{_whole(design, 'mechanisms')} mechanisms, "
-            f"in {_whole(design, 'annotated_wells')} wells",
+            "known mechanisms",
+            f"{_count(design, 'annotated_treatments', 'treatment')} of "
+            f"{_count(design, 'annotated_compounds', 'compound')} and "
+            f"{_count(design, 'mechanisms', 'mechanism')}, "
+            f"in {_count(design, 'annotated_wells', 'well')}",
         ),
         (
-            "controls",
+            "control wells",
             f"{_whole(design, 'negative_control_wells')} negative, "
-            f"{_whole(design, 'positive_control_wells')} positive control wells",
+            f"{_whole(design, 'positive_control_wells')} positive",
         ),
-        (
-            "usual",
-            f"{design['usual_replicates']} wells × {design['usual_sites']} fields × "
-            f"{len(listed(design['channels'])) or 1} channels = {design['usual_images']} images a "
-            "treatment",
-        ),
+        ("a usual treatment", usual),
         (
             "confounded",
-            f"{design['in_one_batch']} treatments lie in one batch only, "
-            f"{design['in_one_position']} in one well position only",
+            f"{_count(design, 'in_one_batch', 'treatment')} in one batch only, "
+            f"{_whole(design, 'in_one_position')} in one well position only",
         ),
     ]
     for each in listed(design.get("scorable")):
@@ -122,9 +185,29 @@ def design_facts(design: Mapping[str, object]) -> Facts:
 
 def split_words(splits: Mapping[str, object]) -> str:
     """How many cells taught and how many chose the checkpoint."""
-    cells = mapping(splits.get("cells"))
-    parts = [f"{count:,} {name}" for name, count in cells.items() if isinstance(count, int)]
+    parts = [f"{count:,} {word}" for word, count in _sides(splits)]
     return ", ".join(parts) or "no splits recorded"
+
+
+def _sides(splits: Mapping[str, object]) -> list[tuple[str, int]]:
+    cells = mapping(splits.get("cells"))
+    counts = [(word, cells.get(side)) for side, word in _SIDES]
+    return [(word, count) for word, count in counts if isinstance(count, int)]
+
+
+def _in_store(content: ReportContent) -> str:
+    count = content.imported.get("imported")
+    if not isinstance(count, int):
+        return ""
+    left = f", {content.flagged_total:,} of them flagged and left out"
+    return f"; {plural(count, 'cell')}" + (left if content.flagged_total else "")
+
+
+def _epochs(summary: Mapping[str, object], on: str = "") -> str:
+    epochs = summary["epochs"]
+    text = plural(epochs, "epoch") if isinstance(epochs, int) else f"{epochs} epochs"
+    early = " (stopped early)" if summary.get("stopped_early") else ""
+    return f"{text}{on}{early}; the weights of epoch {summary['kept_epoch']} were kept"
 
 
 def _by_name(values: Mapping[str, object], shape: str) -> str:
@@ -135,6 +218,17 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
+def _signed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def _whole(design: Mapping[str, object], key: str) -> str:
-    value = design[key]
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    value = design.get(key)
+    return f"{value:,}" if isinstance(value, int) else "an unknown number"
+
+
+def _count(design: Mapping[str, object], key: str, one: str, many: str | None = None) -> str:
+    value = design.get(key)
+    if isinstance(value, int):
+        return plural(value, one, many)
+    return f"an unknown number of {many or one + 's'}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phenovae.report.content import ReportContent
+from phenovae.report.facts import mapping, percent, split_words
+
 Record = Mapping[str, object]
 
 MODEL, INTENSITY = "model", "intensity"
@@ -33,12 +36,18 @@ def number(record: Record, key: str) -> float:
 
 
 def count_text(record: Record) -> str:
-    """`41 of 99 (41.4 %, interval 30–52 %)`."""
-    value, low, high = (100 * number(record, key) for key in ("value", "low", "high"))
+    """`41 of 99 treatments (NSC 41.4 %, 95 % interval 30–52 %; by chance 9 %)`."""
+    chance = record.get("null_mean")
+    luck = f"; by chance {percent(chance, 0)}" if isinstance(chance, int | float) else ""
     return (
-        f"{number(record, 'correct'):g} of {record['total']} "
-        f"({value:.1f} %, interval {low:.0f}–{high:.0f} %)"
+        f"{number(record, 'correct'):g} of {record['total']} treatments "
+        f"({record['metric']} {percent(number(record, 'value'))}, {_interval(record)}{luck})"
     )
+
+
+def _interval(record: Record) -> str:
+    low, high = 100 * number(record, "low"), percent(number(record, "high"), 0)
+    return f"{percent(0.95, 0)} interval {low:.0f}–{high}"
 
 
 def summary_sentences(
@@ -70,44 +79,67 @@ def summary_sentences(
     return said
 
 
+def method_sentences(content: ReportContent) -> list[str]:
+    """How the scores came about, and what they do not say."""
+    said = ["Labels used in training: none; mechanisms were never seen."]
+    balance = mapping(content.options.get("sampling")).get("balance")
+    if balance not in (None, "none"):
+        said[0] += f" How often cells were drawn was evened out by {balance}."
+    said.append(
+        f"The scored cells are the ones of the training ({split_words(content.splits)}); scores "
+        "tell how well the latents order known treatments, not how the model does on unseen plates."
+    )
+    kept_by = content.summary.get("kept_by")
+    if kept_by == "validation ELBO":
+        said.append("The checkpoint was chosen by the validation ELBO alone, never by a score.")
+    elif kept_by is not None:
+        said.append(f"The checkpoint was chosen by: {kept_by}; never by a score.")
+    said.append(
+        "Controls are neither queries nor neighbours. Intervals are a bootstrap over compounds; p "
+        "compares with worlds in which compounds have swapped mechanisms. Neither covers the noise "
+        "of training."
+    )
+    return said
+
+
 def _of_protocol(records: Sequence[Record], protocol: str) -> list[str]:
     nsc = find(records, MODEL, "NSC", protocol)
     if nsc is None:
         return []
-    said = [
-        f"By {protocol}, {count_text(nsc)} treatments have a nearest neighbour of their own "
-        f"mechanism among other compounds; by chance it would be "
-        f"{100 * number(nsc, 'null_mean'):.0f} %"
-    ]
+    said = (
+        f"By the protocol {protocol}, the nearest neighbour among other compounds has the same "
+        f"mechanism for {count_text(nsc)}"
+    )
     nscb = find(records, MODEL, "NSCB", protocol)
-    said[0] += (
-        f". Among other compounds of other batches it is {count_text(nscb)}."
+    said += (
+        f"; where it must come from other batches as well, for {count_text(nscb)}."
         if nscb is not None
         else ". No treatment can be scored across batches."
     )
     base = find(records, INTENSITY, "NSC", protocol)
     if base is not None:
-        said.append(_against(nsc, base, "NSC"))
+        said += f" From intensity alone it is {_against(nsc, base)}"
         other = find(records, INTENSITY, "NSCB", protocol)
         if nscb is not None and other is not None:
-            said[-1] = said[-1].removesuffix(".") + "; " + _against(nscb, other, "NSCB", short=True)
-    return [" ".join(said)]
+            said += f"; across batches {_against(nscb, other)}"
+        said += "."
+    return [said]
 
 
-def _against(model: Record, base: Record, metric: str, *, short: bool = False) -> str:
-    mine, theirs = number(model, "value"), number(base, "value")
+def _against(model: Record, base: Record) -> str:
     counts = f"{number(base, 'correct'):g} of {base['total']}"
+    return f"{counts} ({base['metric']} {percent(number(base, 'value'))}): {_verdict(model, base)}"
+
+
+def _verdict(model: Record, base: Record) -> str:
+    mine, theirs = number(model, "value"), number(base, "value")
     apart = number(model, "low") > number(base, "high") or number(base, "low") > number(
         model, "high"
     )
-    if mine > theirs:
-        verdict = "the model is better" + ("" if apart else ", though the intervals overlap")
-    elif mine < theirs:
-        verdict = "the model is worse" + ("" if apart else ", though the intervals overlap")
-    else:
-        verdict = "the model does no better"
-    lead = f"{metric}: {counts}" if short else f"Intensity alone gives {counts} in {metric}"
-    return f"{lead}: {verdict}."
+    if mine == theirs:
+        return "the model does no better"
+    verdict = "the model is better" if mine > theirs else "the model is worse"
+    return verdict + ("" if apart else ", though the intervals overlap")
 
 
 def _of_probe(records: Sequence[Record]) -> list[str]:
@@ -115,11 +147,11 @@ def _of_probe(records: Sequence[Record]) -> list[str]:
     if probe is None:
         return []
     text = (
-        f"The mechanism of a single cell of an unseen compound is told with a balanced accuracy of "
-        f"{number(probe, 'value'):.3f} (interval {number(probe, 'low'):.2f}–"
-        f"{number(probe, 'high'):.2f}; chance {number(probe, 'chance'):.3f})"
+        "The mechanism of a single cell of an unseen compound is told with a balanced accuracy of "
+        f"{percent(number(probe, 'value'))} ({_interval(probe)}; by chance "
+        f"{percent(number(probe, 'chance'))})"
     )
     base = find(records, INTENSITY, "probe")
     if base is not None:
-        text += f"; from intensity alone, {number(base, 'value'):.3f}"
+        text += f"; from intensity alone, {percent(number(base, 'value'))}: {_verdict(probe, base)}"
     return [text + "."]

@@ -1,0 +1,175 @@
+"""Contents of reports, built by hand: one with everything in it, one with nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from phenovae.report.content import Flagged, Pictures, Record, ReportContent
+from phenovae.screen.bbbc021.knowledge import Published
+
+CHANNELS = ("DAPI", "Tubulin", "Actin")
+TREATMENTS = 8
+
+
+def record(features: str, metric: str, correct: int, total: int, **others: object) -> Record:
+    """A record as scoring writes it, its interval ten points wide on either side."""
+    share = correct / total
+    return {
+        "features": features,
+        "protocol": "cells-mean",
+        "version": 1,
+        "metric": metric,
+        "value": share,
+        "correct": correct,
+        "total": total,
+        "low": share - 0.1,
+        "high": share + 0.1,
+        "seed": 0,
+        "cells": 1234,
+        "p_value": 0.0123,
+        "null_mean": 0.09,
+        "unscorable": [],
+        "parameters": {"name": "cells-mean", "summary": "means of cells"},
+        **others,
+    }
+
+
+def profiles(count: int) -> pd.DataFrame:
+    """Profiles of treatments of two mechanisms in two batches, seven cells each."""
+    random = np.random.default_rng(7)
+    frame = pd.DataFrame(
+        {
+            "Profile_Protocol": "cells-mean@1",
+            "Metadata_Compound": [f"drug {n}" for n in range(count)],
+            "Metadata_Concentration": 1.0,
+            "Metadata_MoA": ["DNA damage" if n % 2 else "Eg5 inhibitors" for n in range(count)],
+            "Metadata_Batch": ["Week1" if n % 3 else "Week1|Week2" for n in range(count)],
+            "Profile_Wells": 3,
+            "Profile_Cells": 7,
+        }
+    )
+    values = random.normal(size=(count, 4))
+    return pd.concat(
+        [frame, pd.DataFrame(values, columns=[f"f_{n:03d}" for n in range(4)])], axis=1
+    )
+
+
+def pictures(channels: tuple[str, ...]) -> Pictures:
+    """Random images of four cells."""
+    images = np.random.default_rng(8).random((4, len(channels), 16, 16)).astype(np.float32)
+    return Pictures(channels, images, images / 2, images)
+
+
+def flagged(channels: tuple[str, ...]) -> Flagged:
+    """Two crops that were left out, of five."""
+    crops = np.random.default_rng(9).integers(0, 900, (2, len(channels), 16, 16))
+    return Flagged(crops.astype(np.uint16), ("noise", "empty"), 5, {"empty": 2, "noise": 3})
+
+
+@pytest.fixture(scope="session")
+def full_content() -> ReportContent:
+    """A run of which everything is known."""
+    miss = {
+        "treatment": "taxol 0.3 µM",
+        "moa": "Microtubule stabilizers",
+        "neighbour": "PP-2 3 µM",
+        "predicted": "Epithelial",
+        "similarity": 0.5678,
+    }
+    return ReportContent(
+        title="a run",
+        synthetic=False,
+        source="single-cell files",
+        channels=CHANNELS,
+        design={
+            "plates": 4, "batches": 1, "wells": 40, "sites": 80, "annotated_treatments": 8,
+            "annotated_compounds": 4, "mechanisms": 2, "annotated_wells": 24,
+            "negative_control_wells": 10, "positive_control_wells": 6, "usual_replicates": 3,
+            "usual_sites": 2, "usual_images": 18, "channels": list(CHANNELS), "in_one_batch": 8,
+            "in_one_position": 7, "departures": ["1 treatment has 2 wells instead of 3"],
+            "scorable": [{"rule": "other-compound", "scorable": 8, "total": 8, "mechanisms": []}],
+        },
+        imported={
+            "found": 1241, "imported": 1239, "refused": 2, "joins": ["1,241 files matched"],
+            "refused_by_reason": {"too small": 2},
+            "refusals": [{"file": "a_1.npy", "reason": "too small"}] * 2,
+        },
+        flagged=flagged(CHANNELS),
+        history=pd.DataFrame(
+            {"epoch": [1, 2, 3], "train_elbo": [1.0, 2, 3], "validation_elbo": [1.0, 2, 2],
+             "train_kl": [1.0, 2, 3], "sigma_DAPI": [0.5, 0.2, 0.1], "sigma_at_bound": [0, 0, 0]}
+        ),
+        summary={
+            "epochs": 3, "kept_epoch": 2, "kept_by": "validation ELBO", "elbo": 20531.0, "kl": 12.3,
+            "bits_per_dimension": -2.41, "collapsed": False, "sigma_at_bound": False,
+        },
+        diagnostics={
+            "cells": 139, "latent": 3, "active_units": 2, "active_rule": "variance > 0.01",
+            "kl_per_dimension": [0.1, 3.0, 2.0], "variance_of_mean": [0.0, 0.9, 0.5],
+            "sigma": {"DAPI": 0.1}, "squared_error": {"DAPI": 0.01}, "convention": "nats a cell",
+        },
+        pictures=pictures(CHANNELS),
+        records=[
+            record("model", "NSC", 5, 8, misses=[miss]),
+            record("model", "NSCB", 2, 7, misses=[], unscorable=["PD-169316 3 µM"]),
+            record("intensity", "NSC", 3, 8),
+            {"features": "model", "protocol": "cell-probe", "version": 1, "metric": "probe",
+             "value": 0.356, "low": 0.3, "high": 0.4, "chance": 0.083, "cells": 1234,
+             "correct": None, "total": 1234},
+        ],
+        neighbours=pd.DataFrame(),
+        profiles=profiles(TREATMENTS),
+        confusions={
+            "cells-mean@1 NSC": {
+                "index": ["DNA damage", "Eg5 inhibitors"], "data": [[3, 1], [2, 2]],
+            }
+        },
+        splits={"cells": {"train": 1100, "validation": 139, "left-out": 5}},
+        config_text="seed: 0\n",
+        journal={
+            "seed": 0,
+            "versions": {"phenovae": "0.1.0", "numpy": "2.0"},
+            "machine": {"system": "Linux", "architecture": "x86_64"},
+            "stages": {
+                "cells": {"started": "2026-01-02T03:04:05+00:00", "seconds": 4.5,
+                          "inputs": {"crops": "ab" * 32}, "warnings": ["few controls"]}
+            },
+        },
+        published=(
+            Published(work="Someone 2018", nsc=97.1, nsc_count="100/103", source="a", caveat="b"),
+        ),
+        umap=False,
+        options={"sampling": {"balance": "treatment"}, "model": {"size": "small", "latent": 3}},
+        training={"trained_on": 1100, "validated_on": 139},
+        checksums={"splits": "cd" * 32},
+        crop_um=44.6,
+        picture_um=44.6,
+        flagged_total=5,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def bare_content() -> ReportContent:
+    """A run of which nothing is known."""
+    return ReportContent(
+        title="",
+        synthetic=False,
+        source="",
+        channels=(),
+        design={},
+        imported={},
+        flagged=None,
+        history=pd.DataFrame(),
+        summary={},
+        diagnostics={},
+        pictures=None,
+        records=(),
+        neighbours=pd.DataFrame(),
+        profiles=pd.DataFrame(),
+        confusions={},
+        splits={},
+        config_text="",
+        journal={},
+    )

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from phenovae.report.content import Record, ReportContent
+from phenovae.report.facts import percent, plural
+from phenovae.report.tables import misses, published_table, refusal_table, score_tables
+from phenovae.report.words import count_text, find, method_sentences, number, summary_sentences
+from phenovae.screen.bbbc021.knowledge import published
+
+
+def scored(features: str, metric: str, correct: float, total: int, **others: object) -> Record:
+    share = correct / total
+    return {
+        "features": features,
+        "protocol": "p",
+        "version": 1,
+        "metric": metric,
+        "value": share,
+        "correct": correct,
+        "total": total,
+        "low": share - 0.05,
+        "high": share + 0.05,
+        "null_mean": 0.0625,
+        **others,
+    }
+
+
+def said(records: list[Record], **others: object) -> str:
+    text = " ".join(summary_sentences(records, dict(others), synthetic=False))
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_counts_shares_intervals_and_chance_are_those_of_the_record() -> None:
+    text = count_text(scored("model", "NSC", 41, 99)).replace("\N{NO-BREAK SPACE}", " ")
+    assert text == "41 of 99 treatments (NSC 41.4 %, 95 % interval 36–46 %; by chance 6 %)"
+    tied = count_text(scored("model", "NSC", 40.5, 99, null_mean=None))
+    assert tied.startswith("40.5 of 99")
+    assert "chance" not in tied
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "verdict"),
+    [
+        (60, 20, "the model is better;"),
+        (22, 20, "the model is better, though the intervals overlap;"),
+        (20, 60, "the model is worse;"),
+        (20, 22, "the model is worse, though the intervals overlap;"),
+        (20, 20, "the model does no better;"),
+    ],
+)
+def test_the_verdict_goes_by_the_intervals(model: int, base: int, verdict: str) -> None:
+    text = said(
+        [
+            scored("model", "NSC", model, 100),
+            scored("model", "NSCB", 9, 90),
+            scored("intensity", "NSC", base, 100),
+            scored("intensity", "NSCB", 45, 90),
+        ]
+    )
+    assert f"From intensity alone it is {base} of 100 (NSC {base}.0 %): {verdict}" in text
+    assert "across batches 45 of 90 (NSCB 50.0 %): the model is worse." in text
+    assert "for 9 of 90 treatments (NSCB 10.0 %, 95 % interval 5–15 %; by chance 6 %)." in text
+
+
+def test_protocols_are_told_apart() -> None:
+    records = [
+        scored("model", "NSC", 10, 20),
+        scored("intensity", "NSC", 1, 20),
+        scored("model", "NSC", 5, 20, protocol="q"),
+    ]
+    first, second = summary_sentences(records, {}, synthetic=False)
+    assert "protocol p," in first
+    assert "10 of 20" in first
+    assert "protocol q," in second
+    assert "1 of 20" not in second
+    assert "No treatment can be scored across batches." in second
+
+
+def test_the_probe_is_told_with_its_baseline() -> None:
+    probe = {"protocol": "cell-probe", "version": 1, "metric": "probe", "low": 0.3, "high": 0.4,
+             "chance": 1 / 12}  # fmt: skip
+    text = said(
+        [
+            {**probe, "features": "model", "value": 0.356},
+            {**probe, "features": "intensity", "value": 0.36},
+        ]
+    )
+    assert "balanced accuracy of 35.6 % (95 % interval 30–40 %; by chance 8.3 %)" in text
+    assert "from intensity alone, 36.0 %: the model is worse, though the intervals overlap." in text
+
+
+def test_nothing_scored_gives_the_reasons() -> None:
+    empty = {"features": "model", "protocol": "p", "version": 1, "metric": "NSC", "value": None}
+    assert said([{**empty, "reason": "fewer than two annotated treatments"}]) == (
+        "No treatment could be scored: fewer than two annotated treatments."
+    )
+    assert said([]) == "No treatment could be scored."
+
+
+def test_warnings_of_the_training_are_in_the_summary() -> None:
+    text = said([scored("model", "NSC", 1, 2)], collapsed=True, sigma_at_bound=True)
+    assert "The posterior collapsed" in text
+    assert "σ met its lower bound" in text
+
+
+def test_a_record_without_a_value_is_not_found_and_no_number() -> None:
+    records = [{**scored("model", "NSC", 1, 2), "value": None}]
+    assert find(records, "model", "NSC") is None
+    with pytest.raises(TypeError, match="value of the record is None"):
+        number(records[0], "value")
+
+
+def test_method_sentences_claim_only_what_was_done(full_content: ReportContent) -> None:
+    text = " ".join(method_sentences(full_content))
+    assert "(1,100 for training, 139 for choosing the checkpoint)" in text
+    assert "How often cells were drawn was evened out by treatment." in text
+    plain = replace(full_content, options={"sampling": {"balance": "none"}}, summary={})
+    text = " ".join(method_sentences(plain))
+    assert "evened out" not in text
+    assert "checkpoint was chosen" not in text
+
+
+def test_score_tables_have_a_row_a_record(full_content: ReportContent) -> None:
+    first, probe = score_tables(full_content)
+    assert first.caption == "cells-mean@1: means of cells"
+    assert [len(row) for row in first.rows] == [len(first.columns)] * 3
+    cells = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in first.rows[1]]
+    assert cells == [
+        "NSCB", "model", "2 of 7 = 28.6 %", "19–39 %", "9 %", "0.012", "1,234",
+        "1 treatment cannot be scored",
+    ]  # fmt: skip
+    assert first.strong == {0, 1}
+    assert probe.rows[0][2] == percent(0.356)
+    unscored = replace(full_content, records=[{**full_content.records[0], "value": None}])
+    assert score_tables(unscored)[0].rows[0][2] == "not scored"
+
+
+def test_misses_are_those_of_the_model_alone(full_content: ReportContent) -> None:
+    others = [{**each, "features": "intensity"} for each in full_content.records]
+    assert misses(replace(full_content, records=others)) == []
+    found = misses(full_content)
+    assert [len(each.table.rows) for each in found] == [1, 0]
+    assert found[1].headline == "NSCB by cells-mean@1: 0 of 7 treatments missed"
+
+
+def test_published_figures_all_have_a_source_and_a_caveat() -> None:
+    table = published_table(published())
+    assert len(table.rows) == len(published()) > 10
+    for work, nsc, _, caveat, source in table.rows:
+        assert work
+        assert nsc.replace("\N{NO-BREAK SPACE}", " ").split(" ")[1].startswith("%")
+        assert caveat
+        assert source
+
+
+def test_refusals_beyond_the_first_are_counted(full_content: ReportContent) -> None:
+    assert refusal_table(replace(full_content, imported={}), 5) is None
+    table = refusal_table(full_content, 1)
+    assert table is not None
+    assert table.caption.startswith("2 inputs that could not be used; the first 1,")
+    assert len(table.rows) == 1
+
+
+def test_counts_have_their_plural() -> None:
+    assert [plural(n, "batch", "batches") for n in (0, 1, 1200)] == [
+        "0 batches",
+        "1 batch",
+        "1,200 batches",
+    ]
