@@ -37,10 +37,9 @@ def titled(title: str) -> Config:
 def run(stages: tuple[Stage, ...], config: Config, folder: Path) -> list[str]:
     journal = Journal.open(folder, config.seed)
     plans = plan(stages, config, journal)
-    marks = {each.stage.name: each.fingerprint for each in plans}
     for each in plans:
         if each.runs:
-            perform(each.stage, Work(folder, config), journal, marks)
+            perform(each, Work(folder, config), journal)
     return [each.stage.name for each in plans if each.runs]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -81,8 +82,15 @@ class JsonFormatter(logging.Formatter):
         }
         figures = getattr(record, "figures", None)
         if isinstance(figures, Mapping):
-            told.update(figures)
-        return json.dumps(told, ensure_ascii=False)
+            told.update({name: _finite(value) for name, value in figures.items()})
+        if record.exc_info and record.exc_info[0] is not None:
+            told["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    # JSON knows no NaN, and a loss may be one.
+    return value if not isinstance(value, float) or math.isfinite(value) else None
 
 
 class PlainFormatter(logging.Formatter):
@@ -91,7 +99,11 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The message as a person reads it."""
         text = record.getMessage()
-        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+        if record.levelno >= logging.WARNING:
+            text = f"{record.levelname.lower()}: {text}"
+        if record.exc_info and record.exc_info[0] is not None:
+            text = f"{self.formatException(record.exc_info)}\n{text}"
+        return text
 
 
 class _StderrNow(logging.Handler):

@@ -1,4 +1,4 @@
-"""`phenovae embed`: the model's embedding of every cell, of a run or of any cell store."""
+"""`phenovae embed`: the model's embedding of every cell of a run, a cell store or a folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from phenovae.cli.shared import Again, ConfigFile, Settings, console_of, run_stage_verb
+from phenovae.cli.shared import (
+    UNREAD,
+    Again,
+    ConfigFile,
+    Settings,
+    console_of,
+    run_stage_verb,
+)
+
+_WAYS = ({"--model", "--cells", "--out"}, {"--model", "--crops", "--metadata", "--out"})
 
 
 def command(
@@ -25,6 +34,13 @@ def command(
     cells: Annotated[
         Path | None, typer.Option("--cells", metavar="STORE", help="Without a run: a cell store.")
     ] = None,
+    crops: Annotated[
+        Path | None,
+        typer.Option("--crops", metavar="FOLDER", help="Without a run: single-cell .npy files."),
+    ] = None,
+    metadata: Annotated[
+        Path | None, typer.Option("--metadata", metavar="CSV", help="The table of the crops.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="PARQUET", help="Without a run: the table."),
@@ -34,21 +50,33 @@ def command(
 
     Examples: phenovae embed --run RUN
     or: phenovae embed --model RUN/model --cells STORE --out embeddings.parquet
+    or: phenovae embed --model RUN/model --crops FOLDER --metadata CSV --out embeddings.parquet
     """
-    if run is not None:
-        run_stage_verb(context, "embed", run, config, settings, again=again)
-        return
     from phenovae.base.errors import UsageError
 
-    if model is None or cells is None or out is None:
+    alone = {
+        "--model": model, "--cells": cells, "--crops": crops, "--metadata": metadata, "--out": out
+    }  # fmt: skip
+    given = {name for name, path in alone.items() if path is not None}
+    if run is not None and not given:
+        run_stage_verb(context, "embed", run, config, settings, again=again)
+        return
+    if run is not None or given not in _WAYS or model is None or out is None:
         raise UsageError(
-            "embed needs a run, or a model, a cell store and an output",
-            mend="phenovae embed --run RUN, or --model FOLDER --cells STORE --out PARQUET",
+            "embed needs a run, or a model, an output, and a store or crops with their table",
+            mend="--run RUN, or --model FOLDER --cells STORE --out PARQUET, "
+            "or --model FOLDER --crops FOLDER --metadata CSV --out PARQUET",
         )
-    from phenovae.cells.store import CellStore
     from phenovae.pipeline.config import load_config
-    from phenovae.vae.embedding import embed
+    from phenovae.pipeline.standalone import embed_crops, embed_store
 
-    options = load_config(config, settings or []).embed
-    embed(model, CellStore.open(cells), out, options, console_of(context).progress)
-    typer.echo(f"embeddings of {len(CellStore.open(cells))} cells in {out}")
+    resolved, progress = load_config(config, settings or []), console_of(context).progress
+    count, errors = 0, None
+    if cells is not None:
+        count = embed_store(model, cells, out, resolved, progress)
+    elif crops is not None and metadata is not None:
+        count, errors = embed_crops(model, crops, metadata, out, resolved, progress)
+    typer.echo(f"embeddings of {count} cells in {out}")
+    if errors is not None:
+        typer.echo(f"some crops could not be used; {errors} lists each with its reason")
+        raise typer.Exit(UNREAD)

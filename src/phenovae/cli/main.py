@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from phenovae import __version__
-from phenovae.base.errors import PhenovaeError
 from phenovae.cli import (
     config,
     crop,
@@ -29,8 +25,7 @@ from phenovae.cli import (
     twin,
 )
 from phenovae.cli.console import open_console
-
-_INTERRUPTED = 130
+from phenovae.cli.ending import run_to_end
 
 app = typer.Typer(
     name="phenovae",
@@ -93,29 +88,6 @@ def options(
     context.obj = open_console(log_json=log_json, quiet=quiet, verbose=verbose)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command and exit: 0 done, 1 failed, 2 wrong usage, 3 an input unread, 130 stopped."""
-    debug = "--debug" in sys.argv
-    try:
-        app(prog_name="phenovae")
-    except PhenovaeError as error:
-        _tell(str(error), debug=debug)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _tell("stopped; what is finished is kept, the same command goes on from there", debug=debug)
-        sys.exit(_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  the last net: a traceback only for who asks
-        _tell(f"unexpected {type(error).__name__}: {error}", debug=debug)
-        if not debug:
-            sys.stderr.write("  mend:  run again with --debug and report what it shows\n")
-        sys.exit(1)
-
-
-def _tell(text: str, *, debug: bool) -> None:
-    if debug:
-        traceback.print_exc(file=sys.stderr)
-    logger = logging.getLogger("phenovae")
-    if logger.handlers:
-        logger.error(text)
-    else:
-        sys.stderr.write(f"error: {text}\n")
+    run_to_end(lambda: app(prog_name="phenovae"))

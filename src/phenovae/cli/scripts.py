@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from phenovae.base.errors import PhenovaeError
 from phenovae.cli.console import open_console
-from phenovae.cli.shared import Settings
+from phenovae.cli.ending import run_to_end
+from phenovae.cli.shared import UNREAD, Settings
+from phenovae.cli.summary import run_and_tell, tell_unread
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
-from phenovae.pipeline.execute import config_of_run, run_all, run_verbs
+from phenovae.pipeline.execute import own_config, run_verbs
 
 _PREPARE = ("sites", "crop", "import")
 
 Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")]
 Crops = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Single-cell .npy files; else the twin.")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Single-cell .npy files; else those of the run, or the twin."
+    ),
 ]
 Metadata = Annotated[Path | None, typer.Option(metavar="CSV", help="The table of the crops.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 _DEFAULT_RUN = Path("runs/vae")
 
 
-def preprocess() -> None:
+def preprocess() -> NoReturn:
     """Import or draw cells."""
     _run_script(_preprocess)
 
 
-def train_vae() -> None:
+def train_vae() -> NoReturn:
     """Everything after: train, embed, profile, score, report."""
     _run_script(_train)
 
@@ -42,11 +45,16 @@ def _preprocess(
     crops: Crops = None,
     metadata: Metadata = None,
     settings: Settings = None,
+    debug: Debug = False,
 ) -> None:
     """Prepare single cells for training: import them, or draw a synthetic screen."""
-    config = _config(crops, metadata, settings)
-    run_verbs(_PREPARE, config, out, open_console().progress)
+    del debug
+    console = open_console()
+    finished = run_verbs(_PREPARE, _config(out, crops, metadata, settings), out, console.progress)
     typer.echo(f"the cells are in {out}; go on with: python train_vae.py --out {out}")
+    tell_unread(finished.unread, out)
+    if finished.unread:
+        raise typer.Exit(UNREAD)
 
 
 def _train(
@@ -54,33 +62,35 @@ def _train(
     crops: Crops = None,
     metadata: Metadata = None,
     settings: Settings = None,
+    debug: Debug = False,
 ) -> None:
     """Train a VAE on prepared cells (preparing them first if need be), score it, report."""
-    from phenovae.cli.summary import tell_scores
+    del debug
+    console = open_console()
+    if run_and_tell(_config(out, crops, metadata, settings), out, console):
+        raise typer.Exit(UNREAD)
 
-    named = crops is not None or not (out / "config.yaml").exists()
-    config = (
-        _config(crops, metadata, settings) if named else config_of_run(out, None, settings or [])
+
+def _config(
+    out: Path, crops: Path | None, metadata: Path | None, settings: list[str] | None
+) -> Config:
+    """The run's own configuration where it has one, else an example, with what was named."""
+    named = ["input.source=crops"] if crops is not None else []
+    named += [
+        f"input.{key}={path}"
+        for key, path in (("crops", crops), ("metadata", metadata))
+        if path is not None
+    ]
+    start = own_config(out) or example("demo" if crops is None else "crops")
+    return load_config(start, [*named, *(settings or [])])
+
+
+def _run_script(script: Callable[..., None]) -> NoReturn:
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    run_all(config, out, open_console().progress)
-    tell_scores(out)
-
-
-def _config(crops: Path | None, metadata: Path | None, settings: list[str] | None) -> Config:
-    given = list(settings or [])
-    if crops is None:
-        return load_config(example("demo"), given)
-    named = [f"input.crops={crops}"]
-    if metadata is not None:
-        named.append(f"input.metadata={metadata}")
-    return load_config(example("crops"), [*named, *given])
-
-
-def _run_script(script: Callable[..., None]) -> None:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(script)
-    try:
-        app()
-    except PhenovaeError as error:
-        logging.getLogger("phenovae").log(logging.ERROR, "%s", error)
-        sys.exit(error.exit_code)
+    run_to_end(app)

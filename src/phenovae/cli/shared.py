@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -40,8 +41,13 @@ def run_stage_verb(
     settings: list[str] | None,
     *,
     again: bool,
+    tell: Callable[[Path], None] | None = None,
 ) -> None:
-    """Run the stages of a verb and say what they left. Exit 3 where a named input was not read."""
+    """Run the stages of a verb and say what they left, `tell` in more words.
+
+    Exit 3 where a named input was not read.
+    """
+    from phenovae.cli.summary import tell_unread
     from phenovae.pipeline.execute import config_of_run, existing_run, run_verbs
 
     if config is None and not settings:
@@ -52,5 +58,8 @@ def run_stage_verb(
         typer.echo(f"{name}: finished and unchanged (--again runs it once more)")
     for name in finished.ran:
         typer.echo(f"{name}: done, in {run}")
+    if tell is not None:
+        tell(run)
+    tell_unread(finished.unread, run)
     if finished.unread:
         raise typer.Exit(UNREAD)

@@ -14,8 +14,14 @@ def command(
     settings: Settings = None,
     again: Again = False,
 ) -> None:
-    """Make the sites table of a run and check its design; a synthetic screen is drawn first.
+    """Make the sites table of a run, check its design and say what it is like.
 
-    Example: phenovae sites --run RUN --set input.source=twin
+    A synthetic screen is drawn first; the official tables are enough without any crops.
+
+    Examples: phenovae sites --run RUN --set input.source=twin
+    or: phenovae sites --run RUN --set input.metadata=BBBC021_v1_image.csv
+    --set input.moa=BBBC021_v1_moa.csv
     """
-    run_stage_verb(context, "sites", run, config, settings, again=again)
+    from phenovae.cli.summary import tell_design
+
+    run_stage_verb(context, "sites", run, config, settings, again=again, tell=tell_design)

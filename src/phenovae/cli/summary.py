@@ -17,12 +17,33 @@ def run_and_tell(config: Config, run: Path, console: Console) -> int:
     """Run every stage, print the scores and the report's path; return the inputs left unread."""
     finished = run_all(config, run, console.progress)
     tell_scores(run)
-    if finished.unread:
-        typer.echo(
-            f"{finished.unread} of the named inputs could not be used; {run / paths.ERRORS} lists "
-            "each with its reason"
-        )
+    tell_unread(finished.unread, run)
     return finished.unread
+
+
+def tell_unread(unread: int, run: Path) -> None:
+    """Say how many named inputs could not be used, if any, and where they are listed."""
+    if unread:
+        typer.echo(
+            f"{unread} of the named inputs could not be used; {run / paths.ERRORS} lists each "
+            "with its reason"
+        )
+
+
+def tell_design(run: Path) -> None:
+    """Print what the checked design of a run's screen is like, in the words of the report."""
+    from phenovae.pipeline.gather import design_of
+    from phenovae.report.facts import design_facts, listed
+
+    design = design_of(run)
+    facts = design_facts(design)
+    width = max((len(name) for name, _ in facts), default=0)
+    for name, text in facts:
+        typer.echo(f"{name.ljust(width)}  {text}")
+    departures = listed(design.get("departures"))
+    typer.echo("what departs from the usual:" if departures else "nothing departs from the usual")
+    for sentence in departures:
+        typer.echo(f"  {sentence}")
 
 
 def tell_scores(run: Path) -> None:
@@ -36,9 +57,8 @@ def tell_scores(run: Path) -> None:
     if rows:
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
-            typer.echo(
-                "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-            )
+            line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+            typer.echo(line.rstrip())
     else:
         typer.echo("no treatment could be scored; the report says why")
     typer.echo(f"report: {run / paths.REPORT}")
@@ -53,9 +73,7 @@ def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
         shown = f"{record['correct']:g}/{record['total']} = {value:.1%}"
     else:
         shown = f"{value:.3f}"
-    interval = (
-        f"[{low:.3f}, {high:.3f}]"
-        if isinstance(low, int | float) and isinstance(high, int | float)
-        else ""
-    )
-    return str(record["metric"]), str(record["features"]), protocol, shown, interval
+    remark = str(record.get("reason", ""))
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        remark = f"[{low:.3f}, {high:.3f}]"
+    return str(record["metric"]), str(record["features"]), protocol, shown, remark

@@ -28,6 +28,8 @@ from phenovae.vae.options import (
 )
 
 DATA_VARIABLE = "PHENOVAE_DATA"
+_YAML = (".yaml", ".yml")
+_PROTOCOLS = ["evaluate", "protocols"]
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
@@ -217,7 +219,22 @@ def _with_paths(tree: dict[str, Plain], folder: Path) -> dict[str, Plain]:
             value = group.get(name)
             if isinstance(value, str) and Path in get_args(field.annotation):
                 group[name] = str(folder / _filled(value))
+    scoring = tree.get("evaluate")
+    if isinstance(scoring, dict) and "protocols" in scoring:
+        scoring["protocols"] = _protocol_paths(scoring["protocols"], folder)
     return tree
+
+
+def _protocol_paths(names: Plain, folder: Path) -> Plain:
+    """Protocols that are named by the path of a file, with that path made whole."""
+    if not isinstance(names, list):
+        return names
+    return [
+        str((folder / _filled(name)).resolve())
+        if isinstance(name, str) and name.endswith(_YAML)
+        else name
+        for name in names
+    ]
 
 
 def _filled(text: str) -> Path:
@@ -248,9 +265,10 @@ def _apply(tree: dict[str, Plain], setting: str) -> None:
         place[name] = str(_filled(text).resolve()) if text else None
         return
     try:
-        place[name] = yaml.safe_load(text)
+        value: Plain = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"--set {setting!r}: the value cannot be read: {error}") from error
+    place[name] = _protocol_paths(value, Path.cwd()) if [*groups, name] == _PROTOCOLS else value
 
 
 def _fault_text(place: tuple[int | str, ...], kind: str, message: str) -> str:

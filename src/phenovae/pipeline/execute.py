@@ -9,11 +9,12 @@ from pathlib import Path
 
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.progress import SILENT, Progress
+from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, load_config, write_config
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.lock import locked
 from phenovae.pipeline.order import stages_of
-from phenovae.pipeline.stage import Plan, Stage, Work, fingerprint, perform, plan
+from phenovae.pipeline.stage import Plan, Stage, Work, perform, plan
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,13 @@ class Finished:
 
 def config_of_run(run: Path, config: Path | None, settings: Sequence[str]) -> Config:
     """The configuration of a run: a named file, else the one that the run was made with."""
+    return load_config(config or own_config(run), settings)
+
+
+def own_config(run: Path) -> Path | None:
+    """The configuration that a run was made with, or None where there is no run yet."""
     own = run / CONFIG_NAME
-    if config is None and own.exists():
-        config = own
-    return load_config(config, settings)
+    return own if own.is_file() else None
 
 
 def plan_run(config: Config, run: Path) -> list[Plan]:
@@ -80,46 +84,65 @@ def _run(
     *,
     force: bool,
 ) -> Finished:
+    concerned = tuple(
+        stage for stage in stages if stage.name in wanted | _needed_by(wanted, stages)
+    )
+
+    def planned() -> list[Plan]:
+        journal = Journal.open(run, config.seed)
+        plans = plan(concerned, config, journal, again=wanted if force else ())
+        _check_upstream(plans, wanted, run)
+        return plans
+
+    # A mistake in the configuration is told before a new folder is made or anything is computed.
+    plans = None if run.exists() else planned()
     with locked(run):
+        _sweep(run)
+        plans = planned() if plans is None else plans
         journal = Journal.open(run, config.seed)
         journal.seed = config.seed
         write_config(config, run / CONFIG_NAME)
         work = Work(run=run, config=config, progress=progress)
-        upstream: dict[str, str] = {}
         ran: list[str] = []
         skipped: list[str] = []
-        for stage in stages:
-            mark, _ = fingerprint(stage, config, upstream)
-            upstream[stage.name] = mark
-            done = journal.finished(stage.name, mark) and not set(ran) & set(stage.needs)
-            if stage.name not in wanted:
-                _check_upstream(stage, wanted, stages, done=done, run=run)
+        for each in plans:
+            name = each.stage.name
+            if name not in wanted:
                 continue
-            if done and not force:
-                skipped.append(stage.name)
-                logger.info("%s: finished and unchanged", stage.name)
+            if not each.runs:
+                skipped.append(name)
+                logger.info("%s: finished and unchanged", name)
                 continue
-            logger.info("%s: %s", stage.name, stage.says)
-            entry = perform(stage, work, journal, upstream)
-            logger.info("%s: done in %.1f s", stage.name, entry.seconds)
-            ran.append(stage.name)
-        journal.save()
+            logger.info("%s: %s", name, each.stage.says)
+            # What follows is struck as well: stopped in between, it must not pass for finished.
+            journal.forget({name} | _followers(name, stages))
+            entry = perform(each, work, journal)
+            logger.info("%s: done in %.1f s", name, entry.seconds)
+            ran.append(name)
         unread = sum(
             journal.stages[stage.name].unread for stage in stages if stage.name in journal.stages
         )
     return Finished(tuple(ran), tuple(skipped), unread)
 
 
-def _check_upstream(
-    stage: Stage, wanted: set[str], stages: tuple[Stage, ...], *, done: bool, run: Path
-) -> None:
-    if done or stage.name not in _needed_by(wanted, stages):
-        return
-    raise UsageError(
-        f"the stage {stage.name} must run first, with the configuration as it is now",
-        where=run,
-        mend=f"phenovae {stage.verb} --run {run}, or phenovae run for all stages in order",
-    )
+def _sweep(run: Path) -> None:
+    """Remove unfinished files of a killed process; the lock says that none is at work."""
+    for folder in (run, run / f"{paths.MODEL}.partial"):
+        for file in folder.glob(".*.partial"):
+            if file.is_file():
+                file.unlink(missing_ok=True)
+
+
+def _check_upstream(plans: list[Plan], wanted: set[str], run: Path) -> None:
+    for each in plans:
+        if each.runs and each.stage.name not in wanted:
+            raise UsageError(
+                f"the stage {each.stage.name} must run first, with the configuration as it is "
+                f"now: {each.why}",
+                where=run,
+                mend=f"phenovae {each.stage.verb} --run {run}, or phenovae run for all stages in "
+                "order",
+            )
 
 
 def _needed_by(wanted: set[str], stages: tuple[Stage, ...]) -> set[str]:
@@ -134,9 +157,13 @@ def _needed_by(wanted: set[str], stages: tuple[Stage, ...]) -> set[str]:
     return found
 
 
+def _followers(name: str, stages: tuple[Stage, ...]) -> set[str]:
+    return {stage.name for stage in stages if name in _needed_by({stage.name}, stages)}
+
+
 def existing_run(run: Path) -> Path:
     """The run's folder, or an InputError where there is none."""
-    if not (run / CONFIG_NAME).is_file():
+    if own_config(run) is None:
         raise InputError(
             "this folder holds no run",
             where=run,

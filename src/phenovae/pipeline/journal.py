@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -57,7 +57,7 @@ class Journal:
                     "the journal is of a newer format", where=path, mend="install a newer phenovae"
                 )
             stages = {str(name): Entry(**entry) for name, entry in told["stages"].items()}
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"the journal is damaged: {error}", where=path, mend="delete it; all stages rerun"
             ) from error
@@ -66,20 +66,24 @@ class Journal:
     def finished(self, name: str, fingerprint: str) -> bool:
         """Whether this stage ran on just these inputs and its outputs are still there."""
         entry = self.stages.get(name)
-        return (
-            entry is not None
-            and entry.fingerprint == fingerprint
-            and all((self.run / output).exists() for output in entry.outputs)
-        )
+        return entry is not None and entry.fingerprint == fingerprint and self.whole(name)
+
+    def whole(self, name: str) -> bool:
+        """Whether this stage ran and all that it left is still there."""
+        entry = self.stages.get(name)
+        return entry is not None and all((self.run / each).exists() for each in entry.outputs)
 
     def record(self, name: str, entry: Entry) -> None:
         """Write a finished stage down."""
         self.stages[name] = entry
         self.save()
 
-    def forget(self, name: str) -> None:
-        """Strike a stage that is about to run anew."""
-        if self.stages.pop(name, None) is not None:
+    def forget(self, names: Collection[str]) -> None:
+        """Strike stages that are about to run anew, or whose inputs are about to change."""
+        known = [name for name in names if name in self.stages]
+        for name in known:
+            del self.stages[name]
+        if known:
             self.save()
 
     def save(self) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -42,11 +42,14 @@ def locked(run: Path) -> Iterator[None]:
             "host": socket.gethostname(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        (run / _HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        # The note is a courtesy to the second; a full disk is told of by what needs the room.
+        with suppress(OSError):
+            (run / _HOLDER).write_text(json.dumps(note), encoding="utf-8")
         try:
             yield
         finally:
-            (run / _HOLDER).unlink(missing_ok=True)
+            with suppress(OSError):
+                (run / _HOLDER).unlink(missing_ok=True)
 
 
 def _holder(run: Path) -> str:

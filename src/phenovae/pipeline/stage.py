@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from phenovae import __version__
-from phenovae.base.errors import InputError, UsageError
+from phenovae.base.errors import InputError, PhenovaeError, UsageError
 from phenovae.base.files import sha256_of, sha256_of_file
 from phenovae.base.progress import SILENT, Progress
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.journal import Entry, Journal, collecting_warnings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """Whether a stage would run, and why."""
+    """Whether a stage would run, and why; `inputs` are the hashes of its named inputs."""
 
     stage: Stage
     fingerprint: str
+    inputs: Mapping[str, str]
     runs: bool
     why: str
 
@@ -70,11 +75,11 @@ def fingerprint_of_input(path: Path) -> str:
     if path.is_file():
         return sha256_of_file(path)
     if path.is_dir():
-        listed = [
-            (file.relative_to(path).as_posix(), file.stat().st_size, file.stat().st_mtime_ns)
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        ]
+        listed = []
+        for file in sorted(path.rglob("*")):
+            found = file.stat()
+            if stat.S_ISREG(found.st_mode):
+                listed.append((file.relative_to(path).as_posix(), found.st_size, found.st_mtime_ns))
         return sha256_of(listed)
     raise InputError(
         "a named input does not exist", where=path, mend="check the path in the configuration"
@@ -82,10 +87,22 @@ def fingerprint_of_input(path: Path) -> str:
 
 
 def fingerprint(
-    stage: Stage, config: Config, upstream: Mapping[str, str]
+    stage: Stage, config: Config, upstream: Mapping[str, str], journal: Journal
 ) -> tuple[str, dict[str, str]]:
-    """The stage's fingerprint, and the hashes of the named inputs that went into it."""
-    inputs = {name: fingerprint_of_input(path) for name, path in stage.inputs(config).items()}
+    """The stage's fingerprint, and the hashes of the named inputs that went into it.
+
+    What a finished stage has read may be gone since: its recorded hash then stands for it, so that
+    a run can be moved, or its crops put away, once they are imported.
+    """
+    entry = journal.stages.get(stage.name)
+    kept = entry.inputs if entry is not None and journal.whole(stage.name) else {}
+    inputs: dict[str, str] = {}
+    for name, path in stage.inputs(config).items():
+        if name in kept and not path.exists():
+            logger.info("%s: %s is gone; the run has what was read of it", stage.name, path)
+            inputs[name] = kept[name]
+        else:
+            inputs[name] = fingerprint_of_input(path)
     parts = {
         "stage": stage.name,
         "version": stage.version,
@@ -98,19 +115,31 @@ def fingerprint(
     return sha256_of(parts), inputs
 
 
-def plan(stages: tuple[Stage, ...], config: Config, journal: Journal) -> list[Plan]:
-    """What a run of these stages would do, in order."""
+def plan(
+    stages: tuple[Stage, ...], config: Config, journal: Journal, again: Collection[str] = ()
+) -> list[Plan]:
+    """What a run of these stages would do, in order; `again` names stages that run anyway.
+
+    Raises UsageError or InputError where options or named inputs of any stage are at fault.
+    """
+    for stage in stages:
+        stage.options(config)  # a fault of the last stage is told before the first one's inputs
     plans: list[Plan] = []
     upstream: dict[str, str] = {}
     changed: set[str] = set()
     for stage in stages:
-        mark, _ = fingerprint(stage, config, upstream)
+        mark, inputs = fingerprint(stage, config, upstream, journal)
         upstream[stage.name] = mark
-        if journal.finished(stage.name, mark) and not changed & set(stage.needs):
-            plans.append(Plan(stage, mark, runs=False, why="finished and unchanged"))
+        if (
+            journal.finished(stage.name, mark)
+            and not changed & set(stage.needs)
+            and stage.name not in again
+        ):
+            plans.append(Plan(stage, mark, inputs, runs=False, why="finished and unchanged"))
             continue
+        why = _reason(stage, mark, journal, changed)
         changed.add(stage.name)
-        plans.append(Plan(stage, mark, runs=True, why=_reason(stage, mark, journal, changed)))
+        plans.append(Plan(stage, mark, inputs, runs=True, why=why))
     return plans
 
 
@@ -123,26 +152,38 @@ def _reason(stage: Stage, mark: str, journal: Journal, changed: set[str]) -> str
         return f"comes after {', '.join(before)}"
     if entry.fingerprint != mark:
         return "its part of the configuration or its input has changed"
-    return "an output of it is missing"
+    return "an output of it is missing" if not journal.whole(stage.name) else "asked for again"
 
 
-def perform(stage: Stage, work: Work, journal: Journal, upstream: Mapping[str, str]) -> Entry:
-    """Run one stage and write it into the journal."""
-    mark, inputs = fingerprint(stage, work.config, upstream)
-    journal.forget(stage.name)
+def perform(planned: Plan, work: Work, journal: Journal) -> Entry:
+    """Run one stage and write it into the journal.
+
+    Raises what the stage raises, and PhenovaeError where the disk is full or refuses.
+    """
+    stage = planned.stage
     started = datetime.now(UTC).isoformat(timespec="seconds")
     clock = time.perf_counter()
-    with collecting_warnings() as said:
-        outcome = stage.perform(work)
+    try:
+        with collecting_warnings() as said:
+            outcome = stage.perform(work)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PhenovaeError(
+            f"the stage {stage.name} cannot go on: {error.strerror or error}",
+            where=error.filename or work.run,
+            mend="make room, or choose a folder that you may write to; "
+            "the same command then goes on from there",
+        ) from error
     missing = [name for name in stage.outputs if not (work.run / name).exists()]
     if missing:
         raise UsageError(f"the stage {stage.name} left no {', '.join(missing)}", where=work.run)
     entry = Entry(
-        fingerprint=mark,
+        fingerprint=planned.fingerprint,
         started=started,
         seconds=round(time.perf_counter() - clock, 2),
         outputs=list(stage.outputs),
-        inputs=inputs,
+        inputs=dict(planned.inputs),
         warnings=list(said),
         facts=outcome.facts,
         unread=outcome.unread,

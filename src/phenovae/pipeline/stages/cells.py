@@ -71,9 +71,10 @@ def _crop(work: Work) -> Outcome:
 def _named(config: Config) -> tuple[Path, Path]:
     crops, table = config.input.crops, config.input.metadata
     if crops is None or table is None:
-        missing = "input.crops" if crops is None else "input.metadata"
+        named = {"input.crops": crops, "input.metadata": table}
+        missing = [name for name, path in named.items() if path is None]
         raise UsageError(
-            f"{missing} is not set",
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
             mend="--set input.crops=FOLDER --set input.metadata=CSV; or input.source=twin",
         )
     return crops, table

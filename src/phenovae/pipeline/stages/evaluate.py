@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from phenovae.base.errors import InputError
 from phenovae.base.files import write_json
 from phenovae.base.tables import Column, OpenColumns, Schema, read_table, write_table
 from phenovae.cells.store import CellStore
@@ -18,6 +20,7 @@ from phenovae.evaluate.baselines import (
 )
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.scores import (
+    METRICS,
     Evaluation,
     Record,
     confusion,
@@ -28,7 +31,9 @@ from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.profiles.features import FeatureTable, feature_table
-from phenovae.profiles.recipe import make_profiles
+from phenovae.profiles.recipe import Profiles, make_profiles
+
+logger = logging.getLogger(__name__)
 
 MODEL = "model"
 
@@ -70,33 +75,40 @@ NEIGHBOURS = Schema(
 
 def _profile(work: Work) -> Outcome:
     features = model_features(work.run)
-    frames = []
+    frames: list[pd.DataFrame] = []
     for protocol in _protocols(work.config):
-        profiles = make_profiles(features, protocol.recipe)
-        metadata = profiles.metadata
-        values = pd.DataFrame(
-            profiles.values, columns=[f"f_{n:03d}" for n in range(profiles.values.shape[1])]
-        )
-        known = pd.DataFrame(
-            {
-                "Profile_Protocol": protocol.label,
-                "Metadata_Compound": metadata["Metadata_Compound"],
-                "Metadata_Concentration": metadata["Metadata_Concentration"],
-                "Metadata_MoA": metadata["Metadata_MoA"],
-                "Metadata_Batch": [
-                    "|".join(sorted(each)) for each in metadata.get("Batches", pd.Series())
-                ],
-                "Profile_Wells": metadata.get("Profile_Wells", pd.Series(dtype="int64")),
-                "Profile_Cells": metadata["Profile_Cells"],
-            },
-            columns=list(PROFILES.names),
-        )
-        frames.append(pd.concat([known, values], axis=1))
-    together = pd.concat(frames, ignore_index=True)
+        try:
+            profiles = make_profiles(features, protocol.recipe)
+        except InputError as error:
+            logger.warning("no profiles by %s: %s", protocol.label, error.what)
+            continue
+        if len(profiles.metadata):
+            frames.append(_profile_rows(profiles, protocol))
+    together = pd.concat(frames, ignore_index=True) if frames else _empty(PROFILES)
     open_columns = [name for name in together.columns if name not in PROFILES.names]
     together[open_columns] = together[open_columns].fillna(0.0)
     write_table(together, work.run / paths.PROFILES, PROFILES)
     return Outcome({"profiles": len(together)})
+
+
+def _profile_rows(profiles: Profiles, protocol: Protocol) -> pd.DataFrame:
+    metadata = profiles.metadata
+    values = pd.DataFrame(
+        profiles.values, columns=[f"f_{n:03d}" for n in range(profiles.values.shape[1])]
+    )
+    known = pd.DataFrame(
+        {
+            "Profile_Protocol": protocol.label,
+            "Metadata_Compound": metadata["Metadata_Compound"],
+            "Metadata_Concentration": metadata["Metadata_Concentration"],
+            "Metadata_MoA": metadata["Metadata_MoA"],
+            "Metadata_Batch": ["|".join(sorted(each)) for each in metadata["Batches"]],
+            "Profile_Wells": metadata["Profile_Wells"],
+            "Profile_Cells": metadata["Profile_Cells"],
+        },
+        columns=list(PROFILES.names),
+    )
+    return pd.concat([known, values], axis=1)
 
 
 def _evaluate(work: Work) -> Outcome:
@@ -109,12 +121,22 @@ def _evaluate(work: Work) -> Outcome:
     unique = {features.name: features for features in probed}
     with work.progress.bar("scoring", len(pairs) + len(unique)) as bar:
         for features, protocol in pairs:
-            outcome = evaluate(features, protocol, seed=config.seed, draws=config.evaluate.draws)
+            bar.advance()
+            try:
+                outcome = evaluate(
+                    features, protocol, seed=config.seed, draws=config.evaluate.draws
+                )
+            except InputError as error:
+                # What one protocol lacks, such as controls, is no reason to keep the others back.
+                logger.warning(
+                    "%s by %s is not scored: %s", features.name, protocol.label, error.what
+                )
+                records += _unscored(features, protocol, config.seed, error.what)
+                continue
             records += outcome.records
             neighbours += _neighbour_rows(features.name, protocol, outcome)
             if features.name == MODEL:
                 confusions.update(_confusions(protocol, outcome))
-            bar.advance()
         for features in unique.values():
             if config.evaluate.probe:
                 records.append(
@@ -122,9 +144,8 @@ def _evaluate(work: Work) -> Outcome:
                 )
             bar.advance()
     write_json(work.run / paths.SCORES, records)
-    empty = pd.DataFrame({name: [] for name in NEIGHBOURS.names})
     write_table(
-        pd.concat(neighbours, ignore_index=True) if neighbours else _typed(empty),
+        pd.concat(neighbours, ignore_index=True) if neighbours else _empty(NEIGHBOURS),
         work.run / paths.NEIGHBOURS,
         NEIGHBOURS,
     )
@@ -171,15 +192,45 @@ def _confusions(protocol: Protocol, outcome: Evaluation) -> Mapping[str, object]
     }
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+def _unscored(
+    features: FeatureTable, protocol: Protocol, seed: int, reason: str
+) -> Iterator[Record]:
+    for metric, _ in METRICS:
+        yield {
+            "features": features.name,
+            "protocol": protocol.name,
+            "version": protocol.version,
+            "metric": metric,
+            "value": None,
+            "correct": None,
+            "total": 0,
+            "low": None,
+            "high": None,
+            "seed": seed,
+            "cells": 0,
+            "controls": 0,
+            "dimensions": len(features.columns),
+            "parameters": protocol.model_dump(mode="json"),
+            "reason": reason,
+        }
+
+
+def _empty(schema: Schema) -> pd.DataFrame:
     kinds = {"string": "object", "float64": "float64", "int64": "int64"}
-    return frame.astype({column.name: kinds[column.dtype] for column in NEIGHBOURS.columns})
+    return pd.DataFrame(
+        {column.name: pd.Series(dtype=kinds[column.dtype]) for column in schema.columns}
+    )
+
+
+def _protocols_alone(config: Config) -> object:
+    # By what they say, not by where their files are: a run may be moved.
+    return [each.model_dump(mode="json") for each in _protocols(config)]
 
 
 def _options(config: Config) -> object:
     return {
-        "evaluate": config.evaluate.model_dump(mode="json"),
-        "protocols": [each.model_dump(mode="json") for each in _protocols(config)],
+        "evaluate": config.evaluate.model_dump(mode="json", exclude={"protocols"}),
+        "protocols": _protocols_alone(config),
     }
 
 
@@ -188,7 +239,7 @@ PROFILE = Stage(
     version=1,
     needs=("cells", "embed"),
     outputs=(paths.PROFILES,),
-    options=_options,
+    options=_protocols_alone,
     perform=_profile,
     says="making profiles of treatments",
     verb="profile",

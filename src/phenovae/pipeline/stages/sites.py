@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pandas as pd
 
 from phenovae.base.errors import UsageError
@@ -21,24 +24,47 @@ def _of_twin(work: Work) -> Outcome:
     return _write(work, sites)
 
 
-def _of_crops(work: Work) -> Outcome:
-    from phenovae.cells.store import CellStore
-    from phenovae.screen.bbbc021.tables import is_image_table, read_sites
+def _of_tables(work: Work) -> Outcome:
+    from phenovae.screen.bbbc021.tables import read_sites
 
     named = work.config.input
-    if named.metadata is None:
-        raise UsageError("input.metadata is not set", mend="--set input.metadata=CSV")
-    if is_image_table(named.metadata):
-        return _write(work, read_sites(named.metadata, named.moa))
+    return _write(work, read_sites(_metadata(work.config), named.moa))
+
+
+def _of_cells(work: Work) -> Outcome:
+    from phenovae.cells.store import CellStore
+
     cells = CellStore.open(work.run / paths.CELLS).table
     fields = cells[list(METADATA)].drop_duplicates("Metadata_Field")
     order = ["Metadata_Plate", "Metadata_Well", "Metadata_Site"]
     return _write(work, fields.sort_values(order, ignore_index=True))
 
 
+def has_official_table(config: Config) -> bool:
+    """Whether `input.metadata` is the official image table, which needs no cells to be read.
+
+    Raises InputError where it is named and cannot be read.
+    """
+    from phenovae.screen.bbbc021.tables import is_image_table
+
+    table = config.input.metadata
+    return table is not None and is_image_table(table)
+
+
 def _write(work: Work, sites: pd.DataFrame) -> Outcome:
     write_table(sites, work.run / paths.SITES, SITES)
     return Outcome({"design": check_design(sites).as_dict()})
+
+
+def _metadata(config: Config) -> Path:
+    if config.input.metadata is None:
+        raise UsageError("input.metadata is not set", mend="--set input.metadata=CSV")
+    return config.input.metadata
+
+
+def _tables(config: Config) -> Mapping[str, Path]:
+    named = {"metadata": _metadata(config)}
+    return named if config.input.moa is None else {**named, "moa": config.input.moa}
 
 
 def _no_options(config: Config) -> object:
@@ -57,13 +83,25 @@ SITES_OF_TWIN = Stage(
     verb="sites",
 )
 
-SITES_OF_CROPS = Stage(
+SITES_OF_TABLES = Stage(
+    name="sites",
+    version=1,
+    needs=(),
+    outputs=(paths.SITES,),
+    options=_no_options,
+    perform=_of_tables,
+    inputs=_tables,
+    says="reading the official tables",
+    verb="sites",
+)
+
+SITES_OF_CELLS = Stage(
     name="sites",
     version=1,
     needs=("cells",),
     outputs=(paths.SITES,),
     options=_no_options,
-    perform=_of_crops,
+    perform=_of_cells,
     says="checking the design",
     verb="sites",
 )

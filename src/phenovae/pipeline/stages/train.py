@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from phenovae.base.errors import InputError
 from phenovae.base.files import replace_folder
 from phenovae.base.tables import write_table
 from phenovae.pipeline import paths
@@ -16,6 +17,15 @@ def _split(work: Work) -> Outcome:
     from phenovae.cells.store import CellStore
 
     table = CellStore.open(work.run / paths.CELLS).table
+    flags = table["Quality_Flag"]
+    if (flags != "").all():
+        told = ", ".join(f"{count} {flag}" for flag, count in flags.value_counts().items())
+        raise InputError(
+            f"every one of the {len(table)} cells is flagged, and none is left to train on: {told}",
+            where=work.run / paths.CELLS,
+            mend="look at them with phenovae inspect; quality.noise_share and quality.contrast say "
+            "what is flagged",
+        )
     splits = make_splits(table, work.config.split, work.config.seed)
     write_table(splits, work.run / paths.SPLITS, SPLITS)
     counts = splits["Split"].value_counts().sort_index()
