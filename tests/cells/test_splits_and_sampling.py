@@ -98,6 +98,31 @@ def test_every_stratum_is_cut_alike_under_every_seed(seed: int) -> None:
     assert cells.to_dict() == {"negative_control": 3, "treatment": 27}
 
 
+def test_small_wells_validate_as_often_as_large_ones() -> None:
+    # one field of hundreds of cells a plate, among wells of one cell: the original's crops
+    table = pd.concat(
+        [
+            cell_table(400 if number < 4 else 1 + number % 3, Metadata_Plate=f"P{number}")
+            for number in range(104)
+        ],
+        ignore_index=True,
+    ).assign(Quality_Flag="")
+    large = table["Metadata_Plate"].isin([f"P{number}" for number in range(4)])
+    for seed in range(5):
+        split = make_splits(table, SplitOptions(validation=0.1), seed)["Split"]
+        assert set(split[large]) == {"train"}
+        wells = table.loc[split == "validation", "Metadata_Plate"].nunique()
+        assert wells == 10
+        assert (split[~large] == "validation").mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_controls_larger_than_the_part_stay_in_training() -> None:
+    table = screen()
+    split = make_splits(table, SplitOptions(by="compound", validation=0.2), 0)["Split"]
+    assert set(split[table["Metadata_Compound"] == "DMSO"]) == {"train"}
+    assert len(set(table.loc[split == "validation", "Metadata_Compound"])) == 1
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     wells=st.lists(st.integers(1, 9), min_size=8, max_size=30),

@@ -16,7 +16,8 @@ from tests.cells.made import cell_table, make_store
 
 from phenovae.base.errors import InputError, UsageError
 from phenovae.cells.resize import resampling_matrix, resize
-from phenovae.cells.view import Scale, View, ViewOptions, fit_view
+from phenovae.cells.scales import Scale
+from phenovae.cells.view import View, ViewOptions, fit_view
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -36,7 +37,7 @@ class Shown:
 
 
 def options(**given: object) -> ViewOptions:
-    return ViewOptions.model_validate({"size": 8, "controls": 1, **given})
+    return ViewOptions.model_validate({"size": 8, "controls": 0, **given})
 
 
 def shown(controls: int = 4, treated: int = 4, plates: int = 2) -> Shown:
@@ -72,7 +73,7 @@ def test_plate_scales_are_percentiles_of_that_plates_controls() -> None:
         (low + 3 * (unit - low), 2 * (low + 3 * (unit - low)))
     )
     assert view.scales["P1"].low == pytest.approx((low + 10, 2 * (low + 10)))
-    assert view.scales["P0"].source == "controls of P0"
+    assert view.scales["P0"].source == "4 controls of the plate, 8 of Week1, 8 controls in all"
 
 
 def test_what_is_shown_follows_from_the_scale_by_hand() -> None:
@@ -109,34 +110,50 @@ def test_the_same_seed_samples_the_same_of_many_controls() -> None:
     assert views[0] != views[2]
 
 
-def test_a_plate_with_too_few_controls_takes_the_batchs_then_all_then_all_cells(
+def flat(level: int, top: int, count: int) -> npt.NDArray[np.uint16]:
+    """Crops of one channel, half at one level and half at another."""
+    crop = np.full((count, 1, 8, 8), level, np.uint16)
+    crop[..., 4:] = top
+    return crop
+
+
+def test_few_controls_lean_on_their_batch_and_the_batch_on_all_controls() -> None:
+    tables = [
+        cell_table(2, Metadata_Plate="own", Metadata_Batch="Week1"),
+        cell_table(1, Metadata_Plate="none", Metadata_Batch="Week1", Metadata_Role="treatment"),
+        cell_table(4, Metadata_Plate="far", Metadata_Batch="Week2"),
+    ]
+    pixels = np.concatenate([flat(100, 500, 2), flat(9_000, 60_000, 1), flat(200, 300, 4)])
+    store = Shown(pixels, pd.concat(tables, ignore_index=True))
+    fitted = fit_view(store, np.arange(7), options(controls=2, headroom=1), 0).scales
+    # all six controls: lowest 100, brightest 500. Week2 has four cells of its own against two
+    far_low, far_span = (4 * 200 + 2 * 100) / 6, np.exp((4 * np.log(100) + 2 * np.log(400)) / 6)
+    assert fitted["none"].low == pytest.approx((100.0,))
+    assert fitted["none"].high == pytest.approx((500.0,))
+    # the plate's own four against two of its batch, which leaned before
+    low = (4 * 200 + 2 * far_low) / 6
+    span = np.exp((4 * np.log(100) + 2 * np.log(far_span)) / 6)
+    assert fitted["far"].low == pytest.approx((low,))
+    assert fitted["far"].high == pytest.approx((low + span,))
+    assert fitted["none"].source == "0 controls of the plate, 2 of Week1, 6 controls in all"
+
+
+def test_with_too_few_controls_in_all_every_cell_is_taken_and_that_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    roles = ["negative_control"] * 2 + ["treatment"] * 2
     tables = [
-        cell_table(4, Metadata_Plate="own", Metadata_Batch="Week1", Metadata_Role=roles),
-        cell_table(4, Metadata_Plate="none", Metadata_Batch="Week1", Metadata_Role="treatment"),
+        cell_table(2, Metadata_Plate="own", Metadata_Batch="Week1"),
         cell_table(4, Metadata_Plate="far", Metadata_Batch="Week2", Metadata_Role="treatment"),
     ]
-    pixels = np.arange(12, dtype=np.uint16)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint16)
+    pixels = np.concatenate([flat(100, 500, 2), flat(50, 900, 4)])
     store = Shown(pixels, pd.concat(tables, ignore_index=True))
-
-    def sources(controls: int) -> dict[str, str]:
-        view = fit_view(store, np.arange(12), options(controls=controls), 0)
-        return {plate: scale.source for plate, scale in view.scales.items()}
-
     with caplog.at_level(logging.WARNING):
-        assert sources(2) == {
-            "own": "controls of own",
-            "none": "controls of Week1",
-            "far": "all controls",
-        }
-    assert "2 of 3 plates have fewer than 2 control cells" in caplog.text
-    assert set(sources(3).values()) == {"all cells"}
-    view = fit_view(store, np.arange(12), options(controls=2), 0)
-    assert view.scales["none"].low == view.scales["own"].low
-    everything = fit_view(store, np.arange(12), options(controls=3, low_percentile=0), 0)
-    assert everything.scales["own"].low == (0.0,)
+        fitted = fit_view(store, np.arange(6), options(controls=3, headroom=1), 0).scales
+    assert fitted["far"].low == (50.0,)
+    assert fitted["far"].high == (900.0,)
+    assert 50 < fitted["own"].low[0] < 100
+    assert "2 of 2 plates have fewer than 3 control cells" in caplog.text
+    assert "so few that all cells were taken" in caplog.text
 
 
 def test_without_a_cell_there_is_no_view() -> None:

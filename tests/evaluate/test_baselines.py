@@ -11,6 +11,7 @@ from phenovae.base.errors import InputError
 from phenovae.evaluate.baselines import cell_count_features, intensity_features, unflagged
 from phenovae.evaluate.protocol import load_protocol
 from phenovae.evaluate.scores import evaluate
+from phenovae.profiles.features import FeatureTable
 from phenovae.profiles.recipe import make_profiles
 
 
@@ -53,6 +54,14 @@ def test_a_store_without_intensities_says_what_to_do() -> None:
     assert "import the cells anew" in str(said.value)
 
 
+def fields_of(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.drop_duplicates("Metadata_Field")
+
+
+def counted(rows: pd.DataFrame) -> FeatureTable:
+    return cell_count_features(rows, fields_of(rows))
+
+
 def test_unflagged_cells_are_those_without_a_reason() -> None:
     rows = store(cells("a", 1, 3), Quality_Flag=["", "noise", ""])
     assert unflagged(rows)["Metadata_Cell"].tolist() == [0, 2]
@@ -65,7 +74,7 @@ def test_cells_are_counted_in_every_field_whether_flagged_or_not() -> None:
         + cells("b", 1, 5, moa="M", well="C02", site=1)
     )
     rows.loc[2, "Quality_Flag"] = "noise"
-    found = cell_count_features(rows)
+    found = cell_count_features(rows, fields_of(rows))
     assert found.name == "cell_count"
     assert found.columns == ("Cells",)
     assert found.metadata["Metadata_Field"].tolist() == ["P1_B02_s1", "P1_C02_s1", "P1_C02_s2"]
@@ -80,7 +89,7 @@ def test_counts_become_z_scores_of_fields_averaged_over_wells_by_hand() -> None:
     rows += cells("a", 1, 6, moa="M", well="B02", site=1)
     rows += cells("a", 1, 2, moa="M", well="B02", site=2)
     rows += cells("a", 1, 12, moa="M", well="B03", site=1)
-    counts = cell_count_features(store(rows))
+    counts = counted(store(rows))
     profiles = make_profiles(counts, load_protocol("cell-count").recipe)
     # Controls: 12 ± 2. The wells have 4 and 12 cells a field: -4 and 0.
     assert profiles.values.tolist() == [[pytest.approx(-2)]]
@@ -97,13 +106,17 @@ def test_treatments_are_compared_by_how_many_cells_are_left() -> None:
             compound, 1, count, moa="toxic" if count < 10 else "mild", well=f"B{number + 2:02d}",
             plate=f"P{number % 2}", batch=f"W{number % 2}",
         )  # fmt: skip
-    counts = cell_count_features(store(rows))
+    counts = counted(store(rows))
     for record in evaluate(counts, load_protocol("cell-count"), seed=0, draws=50).records:
         assert (record["correct"], record["total"]) == (4, 4)
         assert record["ties"] == 0
 
 
-def test_a_field_without_cells_is_not_in_the_table_of_cells_and_not_counted() -> None:
-    # Known limit: two empty fields beside one of six cells look like six a field, not two.
-    alone = cell_count_features(store(cells("a", 1, 6, moa="M", site=1)))
-    assert alone.values.tolist() == [[6]]
+def test_a_field_that_has_lost_all_its_cells_counts_as_none() -> None:
+    rows = store(cells("a", 1, 6, moa="M", site=1) + cells("a", 1, 2, moa="M", site=2))
+    fields = fields_of(rows)
+    left = cell_count_features(rows.loc[rows["Metadata_Site"] == 1], fields)
+    assert left.values.tolist() == [[6], [0]]
+    assert left.metadata["Metadata_Compound"].tolist() == ["a", "a"]
+    unread = cell_count_features(rows, fields.iloc[:1])
+    assert unread.values.tolist() == [[6]]

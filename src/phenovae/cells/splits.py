@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +28,7 @@ SPLITS = Schema(
 )
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = "train", "validation", "test", "left-out"
+_EXACT = 1e-9
 
 _GROUPS: dict[str, tuple[str, ...]] = {
     "cell": ("Metadata_Plate", "Metadata_Field", "Metadata_Cell"),
@@ -62,8 +65,11 @@ def make_splits(table: pd.DataFrame, options: SplitOptions, seed: int) -> pd.Dat
     """Divide the cells of a store's table; a `SPLITS` frame with a row a cell, in its order.
 
     Flagged cells are left out. The same cells get the same side in whatever order they stand.
-    Groups are taken stratum by stratum in a seeded order; a part takes a group when it lacks at
-    least half of it. Raises InputError where a wanted part would stay empty.
+    Within a stratum groups are lined up by size and a part draws its share of every stretch of the
+    line, so that small and large groups have the same chance. A group that is larger than a whole
+    part should be, and than most groups (the controls, where compounds are kept together), trains,
+    and nothing is taken in its place: the part is then smaller than asked for. Raises InputError
+    where a wanted part would stay empty.
     """
     if options.validation + options.test >= 1:
         raise UsageError("split.validation and split.test leave nothing to train on")
@@ -146,22 +152,36 @@ def _assign(
     counted = pd.DataFrame({"group": groups, "stratum": strata})
     sizes = counted.groupby("group").size()
     stratum = counted.groupby("group")["stratum"].min()
-    order = sorted(sizes.index, key=lambda name: (stratum[name], _shuffled(seed, str(name))))
-    lacking = {VALIDATION: 0.0, TEST: 0.0}
-    shares = {VALIDATION: options.validation, TEST: options.test}
-    sides: dict[str, str] = {}
-    for name in order:
-        size = int(sizes[name])
-        for part, share in shares.items():
-            lacking[part] += share * size
-        neediest = max(lacking, key=lambda part: lacking[part])
-        if lacking[neediest] >= size / 2:
-            lacking[neediest] -= size
-            sides[str(name)] = neediest
-        else:
-            sides[str(name)] = TRAIN
+    line = sorted(
+        (str(name) for name in sizes.index),
+        key=lambda name: (stratum[name], -sizes[name], _shuffled(seed, "line", name)),
+    )
+    sides = dict.fromkeys(line, TRAIN)
+    left = 1.0
+    for part, share in ((VALIDATION, options.validation), (TEST, options.test)):
+        waiting = [name for name in line if sides[name] == TRAIN]
+        if not waiting:
+            break
+        most = max(share * len(groups), float(np.median([sizes[name] for name in waiting])))
+        fitting = [name for name in waiting if sizes[name] <= most]
+        for name in _drawn(fitting, share / left, partial(_shuffled, seed, part)):
+            sides[name] = part
+        left -= share
     return sides
 
 
-def _shuffled(seed: int, name: str) -> str:
-    return hashlib.sha256(f"{seed}\x1fsplits\x1f{name}".encode()).hexdigest()
+def _drawn(line: list[str], share: float, chance: Callable[[str], str]) -> list[str]:
+    """One of every stretch of 1 / `share` names; of a last, shorter one if it is half as long."""
+    stretches: dict[int, list[str]] = {}
+    for place, name in enumerate(line):
+        stretches.setdefault(int(place * share + _EXACT), []).append(name)
+    whole = len(line) * share
+    return [
+        min(names, key=chance)
+        for number, names in stretches.items()
+        if share > 0 and whole - number >= 0.5 - _EXACT
+    ]
+
+
+def _shuffled(seed: int, purpose: str, name: str) -> str:
+    return hashlib.sha256(f"{seed}\x1fsplits\x1f{purpose}\x1f{name}".encode()).hexdigest()

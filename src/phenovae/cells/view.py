@@ -5,44 +5,18 @@ Crops stay raw in the store. A view is fitted once, on training cells, and goes 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field
 
-from phenovae.base import seeds
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.options import Options
 from phenovae.cells.resize import resize
-from phenovae.screen.sites import Role
-
-logger = logging.getLogger(__name__)
-
-_SAMPLED = 400
-
-
-class Crops(Protocol):
-    """What a view needs of a store."""
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
-
-    @property
-    def crop_size(self) -> tuple[int, int]:
-        """Height and width of a crop, in pixels."""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row a crop."""
-
-    def read(self, rows: npt.ArrayLike) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-        """Raw crops (n, channel, height, width) of these rows."""
+from phenovae.cells.scales import Crops, Percentiles, Scale, fit_scales
 
 
 class ViewOptions(Options):
@@ -78,19 +52,15 @@ class ViewOptions(Options):
     )
     controls: int = Field(
         20,
-        ge=1,
-        description="plate: cells needed to fit a scale; with fewer, the batch's controls are "
-        "taken, then all controls, then all cells",
+        ge=0,
+        description="plate: the scale of a plate's n controls counts n times, that of its batch "
+        "this many times, and so on up to all controls; with fewer in all, all cells are taken",
     )
 
-
-@dataclass(frozen=True)
-class Scale:
-    """Grey levels that become 0 and 1, one pair a channel, and whose pixels they come from."""
-
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    source: str
+    @property
+    def percentiles(self) -> Percentiles:
+        """What the scales of plates are fitted by."""
+        return Percentiles(self.low_percentile, self.high_percentile, self.headroom, self.controls)
 
 
 @dataclass(frozen=True)
@@ -140,7 +110,7 @@ class View:
                 f"{', '.join(self.channels)}"
             )
         rows = np.flatnonzero((table["Quality_Flag"] == "").to_numpy())
-        fresh = _fit_scales(store, rows, new, self.options, seed)
+        fresh = fit_scales(store, rows, new, self.options.percentiles, seed)
         return View(self.options, self.channels, {**self.scales, **fresh})
 
     def to_json(self) -> dict[str, object]:
@@ -235,57 +205,6 @@ def fit_view(store: Crops, rows: npt.ArrayLike, options: ViewOptions, seed: int)
         return View(options, store.channels, {})
     wanted = np.asarray(rows, dtype=np.int64)
     plates = sorted(set(store.table["Metadata_Plate"]))
-    return View(options, store.channels, _fit_scales(store, wanted, plates, options, seed))
-
-
-def _fit_scales(
-    store: Crops, rows: npt.NDArray[np.int64], plates: list[str], options: ViewOptions, seed: int
-) -> dict[str, Scale]:
-    table = store.table.iloc[rows]
-    control = (table["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy()
-    plate, batch = table["Metadata_Plate"].to_numpy(), table["Metadata_Batch"].to_numpy()
-    batch_of = dict(
-        store.table.drop_duplicates("Metadata_Plate")[["Metadata_Plate", "Metadata_Batch"]]
-        .itertuples(index=False, name=None)
-    )  # fmt: skip
-    done: dict[str, Scale] = {}
-    scales: dict[str, Scale] = {}
-    for name in plates:
-        places = (
-            (f"controls of {name}", control & (plate == name)),
-            (f"controls of {batch_of[name]}", control & (batch == batch_of[name])),
-            ("all controls", control),
-            ("all cells", np.ones(len(table), bool)),
-        )
-        source, mask = next(
-            (each for each in places if each[1].sum() >= options.controls), places[-1]
-        )
-        if source not in done:
-            done[source] = _scale(store, rows[mask], options, seed, source)
-        scales[name] = done[source]
-    fallen = [name for name in plates if scales[name].source != f"controls of {name}"]
-    if fallen:
-        logger.warning(
-            "%d of %d plates have fewer than %d control cells and share the scale of more: %s",
-            len(fallen),
-            len(plates),
-            options.controls,
-            ", ".join(sorted({scales[name].source for name in fallen})),
-        )
-    return scales
-
-
-def _scale(
-    store: Crops, rows: npt.NDArray[np.int64], options: ViewOptions, seed: int, source: str
-) -> Scale:
-    if len(rows) == 0:
-        raise InputError("there is no cell to fit the view on", mend="check the splits")
-    if len(rows) > _SAMPLED:
-        rows = np.sort(seeds.generator(seed, "view", source).choice(rows, _SAMPLED, replace=False))
-    pixels = store.read(rows).swapaxes(0, 1).reshape(len(store.channels), -1)
-    wanted = (options.low_percentile, options.high_percentile)
-    low, unit = np.percentile(pixels, wanted, axis=1)
-    high = low + np.maximum(unit - low, 1.0) * options.headroom
-    return Scale(
-        tuple(float(value) for value in low), tuple(float(value) for value in high), source
+    return View(
+        options, store.channels, fit_scales(store, wanted, plates, options.percentiles, seed)
     )

@@ -19,15 +19,16 @@ def intensity_features(cells: pd.DataFrame) -> FeatureTable:
     return feature_table(INTENSITY, unflagged(cells), columns)
 
 
-def cell_count_features(cells: pd.DataFrame) -> FeatureTable:
-    """One row a field: how many cells it has. Meaningful only where whole fields were cropped.
+def cell_count_features(cells: pd.DataFrame, fields: pd.DataFrame) -> FeatureTable:
+    """One row a field: how many cells of a store's table it has, flagged or not; 0 where none.
 
-    A field without any cell is in no table of cells, and so is left out rather than counted as 0.
+    `fields` has the `METADATA` of every field that was looked at: a field whose image could not be
+    read has no count, not a count of 0. Meaningful only where whole fields were cropped.
     """
-    groups = cells.groupby("Metadata_Field", sort=True)
-    fields = groups.first().reset_index()
-    fields["Cells"] = groups.size().to_numpy()
-    return feature_table(CELL_COUNT, fields, ["Cells"])
+    known = fields.sort_values("Metadata_Field", ignore_index=True)
+    counted = cells.groupby("Metadata_Field").size()
+    counts = known["Metadata_Field"].map(counted).fillna(0)
+    return feature_table(CELL_COUNT, known.assign(Cells=counts.to_numpy()), ["Cells"])
 
 
 def unflagged(cells: pd.DataFrame) -> pd.DataFrame:

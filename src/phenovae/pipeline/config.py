@@ -67,6 +67,11 @@ class EvaluateOptions(Options):
         ("cells-mean", "cells-mean-whitened", "caicedo2018"),
         description="protocols by name, or paths of YAML files that define one",
     )
+    cells: Literal["all", "train", "validation", "test"] = Field(
+        "all",
+        description="cells that are scored, controls with them: all that are not flagged, or one "
+        "side of the splits that the model was trained with",
+    )
     probe: bool = Field(
         default=True, description="also run the cell-level leave-compound-out probe"
     )

@@ -85,10 +85,18 @@ def method_sentences(content: ReportContent) -> list[str]:
     balance = mapping(content.options.get("sampling")).get("balance")
     if balance not in (None, "none"):
         said[0] += f" How often cells were drawn was evened out by {balance}."
-    said.append(
-        f"The scored cells are the ones of the training ({split_words(content.splits)}); scores "
-        "tell how well the latents order known treatments, not how the model does on unseen plates."
-    )
+    side = mapping(content.options.get("evaluate")).get("cells", "all")
+    if side in ("all", "train"):
+        said.append(
+            f"The scored cells are the ones of the training ({split_words(content.splits)}); "
+            "scores tell how well the latents order known treatments, not how the model does on "
+            "unseen plates."
+        )
+    else:
+        said.append(
+            f"The scored cells are those of the {side} side of the splits alone "
+            f"({split_words(content.splits)}); the model was not trained on them."
+        )
     kept_by = content.summary.get("kept_by")
     if kept_by == "validation ELBO":
         said.append("The checkpoint was chosen by the validation ELBO alone, never by a score.")

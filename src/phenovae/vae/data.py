@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.seeds import generator
-from phenovae.cells.view import Crops, View
+from phenovae.cells.scales import Crops
+from phenovae.cells.view import View
 from phenovae.vae.networks import Shape
 
 Rows: TypeAlias = npt.NDArray[np.int64]

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import write_json
-from phenovae.base.tables import Column, OpenColumns, Schema, read_table, write_table
-from phenovae.cells.store import CellStore
-from phenovae.cells.table import EMBEDDINGS
-from phenovae.evaluate.baselines import (
-    CELL_COUNT,
-    cell_count_features,
-    intensity_features,
-)
+from phenovae.base.tables import Column, OpenColumns, Schema, write_table
+from phenovae.evaluate.baselines import CELL_COUNT
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.scores import (
     METRICS,
@@ -30,12 +23,17 @@ from phenovae.evaluate.scores import (
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
-from phenovae.profiles.features import FeatureTable, feature_table
+from phenovae.pipeline.stages.features import (
+    MODEL,
+    baseline_features,
+    count_features,
+    model_features,
+    scored_rows,
+)
+from phenovae.profiles.features import FeatureTable
 from phenovae.profiles.recipe import Profiles, make_profiles
 
 logger = logging.getLogger(__name__)
-
-MODEL = "model"
 
 PROFILES = Schema(
     "profiles",
@@ -74,7 +72,7 @@ NEIGHBOURS = Schema(
 
 
 def _profile(work: Work) -> Outcome:
-    features = model_features(work.run)
+    features = model_features(work.run, scored_rows(work.run, work.config))
     frames: list[pd.DataFrame] = []
     for protocol in _protocols(work.config):
         try:
@@ -152,22 +150,14 @@ def _evaluate(work: Work) -> Outcome:
     return Outcome({"records": len(records), "confusion": confusions})
 
 
-def model_features(run: Path) -> FeatureTable:
-    """The embedding of a run's unflagged cells, as features."""
-    frame = read_table(run / paths.EMBEDDINGS, EMBEDDINGS)
-    flags = CellStore.open(run / paths.CELLS).table["Quality_Flag"]
-    columns = [str(name) for name in frame.columns if str(name).startswith("z_")]
-    return feature_table(MODEL, frame.loc[(flags == "").to_numpy()], columns)
-
-
 def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:
-    cells = CellStore.open(work.run / paths.CELLS).table
-    model, intensity = model_features(work.run), intensity_features(cells)
+    rows = scored_rows(work.run, work.config)
+    model, intensity = model_features(work.run, rows), baseline_features(work.run, rows)
     for protocol in _protocols(work.config):
         yield model, protocol
         yield intensity, protocol
-    if work.config.input.source != "crops":
-        yield cell_count_features(cells), load_protocol("cell-count")
+    if work.config.input.source != "crops" and work.config.evaluate.cells == "all":
+        yield count_features(work.run), load_protocol("cell-count")
 
 
 def _protocols(config: Config) -> list[Protocol]:
@@ -222,24 +212,27 @@ def _empty(schema: Schema) -> pd.DataFrame:
     )
 
 
-def _protocols_alone(config: Config) -> object:
-    # By what they say, not by where their files are: a run may be moved.
-    return [each.model_dump(mode="json") for each in _protocols(config)]
+def _profiled(config: Config) -> object:
+    # Protocols by what they say, not by where their files are: a run may be moved.
+    return {
+        "cells": config.evaluate.cells,
+        "protocols": [each.model_dump(mode="json") for each in _protocols(config)],
+    }
 
 
 def _options(config: Config) -> object:
     return {
         "evaluate": config.evaluate.model_dump(mode="json", exclude={"protocols"}),
-        "protocols": _protocols_alone(config),
+        "profiled": _profiled(config),
     }
 
 
 PROFILE = Stage(
     name="profile",
-    version=1,
-    needs=("cells", "embed"),
+    version=2,
+    needs=("cells", "split", "embed"),
     outputs=(paths.PROFILES,),
-    options=_protocols_alone,
+    options=_profiled,
     perform=_profile,
     says="making profiles of treatments",
     verb="profile",
@@ -247,8 +240,8 @@ PROFILE = Stage(
 
 EVALUATE = Stage(
     name="evaluate",
-    version=1,
-    needs=("cells", "embed", "profile"),
+    version=2,
+    needs=("sites", "cells", "split", "embed", "profile"),
     outputs=(paths.SCORES, paths.NEIGHBOURS),
     options=_options,
     perform=_evaluate,

@@ -16,7 +16,7 @@ def _report(work: Work) -> Outcome:
 
 REPORT = Stage(
     name="report",
-    version=1,
+    version=2,
     needs=("sites", "cells", "split", "train", "profile", "evaluate"),
     outputs=(paths.REPORT,),
     options=lambda config: config.report.model_dump(mode="json"),

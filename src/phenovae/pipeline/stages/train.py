@@ -111,7 +111,7 @@ def _training_options(config: Config) -> object:
 
 SPLIT = Stage(
     name="split",
-    version=1,
+    version=2,
     needs=("cells",),
     outputs=(paths.SPLITS,),
     options=lambda config: config.split.model_dump(mode="json"),
@@ -122,7 +122,7 @@ SPLIT = Stage(
 
 TRAIN = Stage(
     name="train",
-    version=1,
+    version=2,
     needs=("cells", "split"),
     outputs=(paths.MODEL,),
     options=_training_options,
