@@ -7,7 +7,12 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from hypothesis import settings
 from tests.pipeline.runs import TINY_CROPS, TINY_TWIN, call, of_crops, write_crops
+
+# A busy machine is no finding.
+settings.register_profile("phenovae", deadline=None)
+settings.load_profile("phenovae")
 
 
 @pytest.fixture(scope="session")

@@ -91,14 +91,17 @@ def _one_thread() -> Iterator[None]:
 
 
 def program(
-    *arguments: object, code: str = MAIN, environment: Mapping[str, str] | None = None
+    *arguments: object,
+    code: str = MAIN,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 200,
 ) -> Told:
     """Run `phenovae`, or other code, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", code, *(str(each) for each in arguments)],
         capture_output=True,
         env={**os.environ, **ALONE, **(environment or {})},
-        timeout=200,
+        timeout=seconds,
         check=False,
     )
     return Told(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))

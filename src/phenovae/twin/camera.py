@@ -49,7 +49,7 @@ def _exposure(channel: str, plate: str, batch: str, options: TwinOptions, seed: 
     gain, offset, background, blur = week.standard_normal(4)
     own_gain, own_blur = own.standard_normal(2)
     return Exposure(
-        gain=float(np.exp(size * (0.04 * gain + 0.02 * own_gain))),
+        gain=float(np.exp(size * (0.2 * gain + 0.05 * own_gain))),
         offset=float(_OFFSET + 1.5 * size * np.clip(offset, -2, 2)),
         background=float(_BACKGROUND * np.exp(0.15 * size * background)),
         blur=float(_BLUR + size * (0.14 * abs(blur) + 0.05 * abs(own_blur))),

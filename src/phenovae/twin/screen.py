@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -143,8 +144,18 @@ def _drawn(jobs: list[_Job], processes: int) -> Iterator[pd.DataFrame]:
         yield from map(_draw_plate, jobs)
         return
     workers = min(processes, len(jobs))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent
+    )
+    try:
         yield from pool.map(_draw_plate, jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # Ctrl-C reaches every process of a terminal; the parent alone stops the work, and says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _frames(plate: Plate, options: TwinOptions, seed: int) -> list[Frame]:
