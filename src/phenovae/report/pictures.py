@@ -85,7 +85,8 @@ def cell_pictures(content: ReportContent) -> Shown:
             crops.samples(shown.samples, shown.channels, limits),
             f"{plural(sampled, 'image')} that the model makes from random latents",
             f"{plural(sampled, 'sample')}: what the model makes of latents drawn from the prior, "
-            "as bright as the cells above.",
+            "as bright as the cells above. Where they look less like cells than the decoded ones, "
+            "the model describes cells better than it invents them.",
             raster=True,
             channels=shown.channels,
         )
