@@ -232,8 +232,8 @@ def test_rows_without_a_file_are_counted_with_examples(tmp_path: Path) -> None:
     unique = field_name(0).partition("_w1")[2]
     assert report.examples_without_file == (f"{unique}_40", f"{unique}_41")
     assert report.joins == (
-        "6 files and 4 cells in t.csv: 2 files matched, 4 files without metadata, "
-        "2 rows without a file",
+        "6 files and 4 cells in t.csv: 2 files imported, 4 without metadata, 0 refused for other "
+        "reasons; 2 cells without a file",
     )
     told = report.as_dict()
     assert (told["found"], told["imported"], told["refused"]) == (6, 2, 4)

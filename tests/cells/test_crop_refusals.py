@@ -108,7 +108,8 @@ def test_a_file_that_does_not_fit_is_refused_with_its_reason_and_stops_nothing(
         file.write(",".join(table_row(BAD, 1).values()) + "\n")
     report = import_crops(options(crops, table), tmp_path / "store")
     assert report.refused == (Refusal("import", f"{BAD}/{BAD}_1.npy", reason),)
-    assert (report.found, report.imported, report.rows_without_file) == (7, 6, 1)
+    assert (report.found, report.imported, report.rows_without_file) == (7, 6, 0)
+    assert "6 files imported, 0 without metadata, 1 refused for other reasons" in report.joins[0]
     assert len(CellStore.open(tmp_path / "store")) == 6
 
 

@@ -49,12 +49,15 @@ def script(name: str) -> Callable[..., Told]:
     return run
 
 
+# The examples say more than the tiny configurations do.
+SAME = ["--set", "embed.views=1", "--set", "train.epochs=2", "--set", "objective.beta=1"]
+
 preprocess, train_vae = script("preprocess.py"), script("train_vae.py")
 
 
 def test_one_script_after_the_other_on_the_twin(tmp_path: Path, twin_run: Path) -> None:
     run = tmp_path / "run"
-    told = preprocess("--out", run, *TWIN)
+    told = preprocess("--out", run, *TWIN, *SAME)
     assert told.code == 0, told.err
     assert f"python train_vae.py --out {run}" in told.out
     assert (run / "cells" / "store.json").exists()
@@ -72,9 +75,7 @@ def test_one_script_after_the_other_on_the_twin(tmp_path: Path, twin_run: Path) 
 def test_train_vae_alone_on_crops(tmp_path: Path, made_crops: Path, crops_run: Path) -> None:
     run = tmp_path / "run"
     named = ["--crops", made_crops / "crops", "--metadata", made_crops / "metadata.csv"]
-    # The example for crops says more than the tiny configuration does.
-    same = ["--set", "embed.views=1", "--set", "train.epochs=2", "--set", "input.pixel_size_um="]
-    told = train_vae("--out", run, *named, *TINY, *same)
+    told = train_vae("--out", run, *named, *TINY, *SAME, "--set", "input.pixel_size_um=")
     assert told.code == 0, told.err
     assert (run / "embeddings.parquet").read_bytes() == (
         crops_run / "embeddings.parquet"

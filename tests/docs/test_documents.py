@@ -69,6 +69,7 @@ def test_every_command_in_the_documents_has_a_verb_and_options_that_exist() -> N
     known = _options()
     found = list(_commands())
     assert len(found) > 5
+    assert any("--dry-run" in words for _, words in found)
     for document, words in found:
         verb = next((word for word in words if not word.startswith("-")), "")
         if verb == "VERB":

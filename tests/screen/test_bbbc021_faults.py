@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -290,7 +291,7 @@ def test_faults_of_every_kind_in_both_tables_are_told_at_once(tmp_path: Path) ->
         *moa_rows(),
         {"compound": "taxol", "concentration": "0.3", "moa": "Actin disruptors"},
         {"compound": "colchicine", "concentration": "NaN", "moa": "Actin disruptors"},
-        {"compound": "etoposide", "concentration": "1", "moa": "DNA damage"},
+        {"compound": "taxol", "concentration": "77", "moa": "DNA damage"},
         {"compound": "nocodazole", "concentration": "3", "moa": ""},
         {"compound": "", "concentration": "3", "moa": "DNA damage"},
     ]
@@ -316,11 +317,11 @@ def test_faults_of_every_kind_in_both_tables_are_told_at_once(tmp_path: Path) ->
 
 
 def test_a_mechanism_on_no_plate_is_shown_though_the_images_are_damaged(tmp_path: Path) -> None:
-    moa = [*moa_rows(), {"compound": "Taxol", "concentration": "0.3", "moa": "x"}]
+    moa = [*moa_rows(), {"compound": "taxol", "concentration": "7", "moa": "x"}]
     faults = faults_of(write_tables(tmp_path, changed(2, WELL, ""), moa))
     assert places(faults) == [
         ("image.csv", 2, WELL, ""),
-        ("moa.csv", 6, "compound, concentration", "Taxol 0.3"),
+        ("moa.csv", 6, "compound, concentration", "taxol 7"),
     ]
 
 
@@ -328,6 +329,26 @@ def test_a_dose_that_differs_is_on_no_plate(tmp_path: Path) -> None:
     moa = as_csv(moa_rows()).replace("0.300000", "0.310000")
     (fault,) = faults_of(write_tables(tmp_path, None, moa))
     assert places([fault]) == [("moa.csv", 2, "compound, concentration", "taxol 0.31")]
+
+
+def test_compounds_of_other_plates_are_named_and_no_damage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    moa = [*moa_rows(), {"compound": "elsewhere", "concentration": "1", "moa": "x"}]
+    tables = write_tables(tmp_path, None, moa)
+    with caplog.at_level(logging.INFO):
+        assert len(read_sites(tables.images, tables.moa)) == 14
+    assert "1 treatments of the mechanism table are on no plate, of 1 compounds: elsewhere" in (
+        caplog.text
+    )
+    assert f"{len(moa)} rows in moa.csv" in caplog.text
+    assert "1 on no plate" in caplog.text
+
+
+def test_a_mechanism_table_of_another_screen_is_damage(tmp_path: Path) -> None:
+    moa = [{"compound": "elsewhere", "concentration": "1", "moa": "x"}]
+    (fault,) = faults_of(write_tables(tmp_path, None, moa))
+    assert "is on no plate" in fault.what
 
 
 def test_a_control_of_the_mechanism_table_may_be_on_no_plate(tmp_path: Path) -> None:

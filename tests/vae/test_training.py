@@ -211,7 +211,7 @@ def test_when_no_checkpoint_is_whole_the_error_says_how_to_start_anew(
         path.write_bytes(b"torn")
     with pytest.raises(TrainingError, match="no checkpoint") as caught:
         trained(tmp_path, toy_recipe(train={"epochs": 1}))
-    assert "resume off" in str(caught.value)
+    assert "--no-resume" in str(caught.value)
 
 
 def test_a_checkpoint_of_a_newer_format_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -106,15 +107,17 @@ def import_crops(options: ImportOptions, out: Path, progress: Progress = SILENT)
         )
     refused += _write(accepted, wanted, table, options, out, progress)
     store = CellStore.open(out)
-    used = {(each.file.key) for each in accepted}
-    without = [key for key in table.by_cell if key not in used]
+    named = _keys_of(paths)
+    without = [key for key in table.by_cell if key not in named]
+    fields = {key[0] for key in named}
+    empty = [field for field in table.by_field if field not in fields]
     flags = Counter(flag for flag in store.table["Quality_Flag"] if flag)
     report = ImportReport(
         found=len(paths),
         imported=len(store),
         flagged=dict(sorted(flags.items())),
         refused=tuple(sorted(refused, key=lambda each: each.file)),
-        joins=(_joined(len(paths), len(accepted), table, len(without), refused),),
+        joins=(_joined(len(paths), len(store), table, len(without) or len(empty), refused),),
         rows_without_file=len(without),
         examples_without_file=tuple(f"{field}_{cell}" for field, cell in without[:_EXAMPLES]),
     )
@@ -124,15 +127,24 @@ def import_crops(options: ImportOptions, out: Path, progress: Progress = SILENT)
 
 
 def _joined(
-    files: int, accepted: int, table: CropTable, without: int, refused: Sequence[Refusal]
+    files: int, imported: int, table: CropTable, without: int, refused: Sequence[Refusal]
 ) -> str:
     lost = sum(each.reason == _NO_METADATA for each in refused)
     rows, what = (len(table.by_cell), "cells") if table.by_cell else (len(table.by_field), "fields")
-    leftover = f", {without:,} rows without a file" if table.by_cell else ""
     return (
-        f"{files:,} files and {rows:,} {what} in {table.source}: {accepted:,} files matched, "
-        f"{lost:,} files without metadata{leftover}"
+        f"{files:,} files and {rows:,} {what} in {table.source}: {imported:,} files imported, "
+        f"{lost:,} without metadata, {len(refused) - lost:,} refused for other reasons; "
+        f"{without:,} {what} without a file"
     )
+
+
+def _keys_of(paths: Sequence[Path]) -> set[tuple[str, int]]:
+    """The cells that have a file, whether or not it could be used."""
+    found: set[tuple[str, int]] = set()
+    for path in paths:
+        with contextlib.suppress(RefusedFileError):
+            found.add(name_of(path).key)
+    return found
 
 
 _NO_METADATA = "no metadata for its name"

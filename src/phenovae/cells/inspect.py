@@ -21,6 +21,14 @@ def describe(path: Path) -> dict[str, object]:
     """Describe a path. Raises InputError where it is none of the three."""
     if (path / CARD).exists():
         return _describe_store(CellStore.open(path))
+    for name, what in (("run.json", "a run; its cells are in cells"), ("model.json", "a model")):
+        if (path / name).is_file():
+            raise InputError(
+                f"this folder is {what}",
+                where=path,
+                mend=f"phenovae inspect {path / 'cells'}" if name == "run.json"
+                else f"read {name}, the model's card",
+            )  # fmt: skip
     if path.is_dir():
         return _describe_files(path)
     if path.suffix == ".parquet":

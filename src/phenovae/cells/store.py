@@ -127,7 +127,16 @@ class CellStore:
                 where=self.path,
                 mend="make the store anew",
             )
+        self._check_table()
         return table
+
+    def _check_table(self) -> None:
+        if sha256_of_file(self.path / TABLE) != self.card.table_sha256:
+            raise StoreError(
+                f"{TABLE} is not the table that was written",
+                where=self.path,
+                mend="restore the file from a copy or make the store anew",
+            )
 
     def read(self, rows: npt.ArrayLike) -> Pixels:
         """Raw crops of these rows, in this order: (n, channel, height, width).
@@ -166,8 +175,7 @@ class CellStore:
         """Compute every checksum anew. Raises StoreError where one differs."""
         if not (self.path / TABLE).is_file():
             raise StoreError(f"there is no {TABLE}", where=self.path, mend="make the store anew")
-        if sha256_of_file(self.path / TABLE) != self.card.table_sha256:
-            raise StoreError(f"{TABLE} is not the table that was written", where=self.path)
+        self._check_table()
         for shard in self.card.shards:
             if sha256_of_pixels(self.path / shard.file) != shard.sha256:
                 raise StoreError(

@@ -14,7 +14,7 @@ def command(
     settings: Settings = None,
     again: Again = False,
 ) -> None:
-    """Make profiles of treatments by every protocol, for the model and for the baselines.
+    """Make profiles of treatments from the model's embedding, by every protocol.
 
     Example: phenovae profile --run RUN
     """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from phenovae.cli.shared import UNREAD, Settings, console_of
+from phenovae.cli.shared import UNREAD, Resume, Settings, console_of
 
 
 def command(
@@ -18,6 +18,7 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and why.")
     ] = False,
+    resume: Resume = True,
 ) -> None:
     """Run all stages: finished ones are skipped, changed ones rerun, a killed run goes on.
 
@@ -34,5 +35,5 @@ def command(
         return
     from phenovae.cli.summary import run_and_tell
 
-    if run_and_tell(resolved, out, console_of(context)):
+    if run_and_tell(resolved, out, console_of(context), resume=resume):
         raise typer.Exit(UNREAD)

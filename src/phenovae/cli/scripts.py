@@ -10,7 +10,7 @@ import typer
 
 from phenovae.cli.console import open_console
 from phenovae.cli.ending import run_to_end
-from phenovae.cli.shared import UNREAD, Settings
+from phenovae.cli.shared import UNREAD, Resume, Settings
 from phenovae.cli.summary import run_and_tell, tell_unread
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
@@ -63,11 +63,12 @@ def _train(
     metadata: Metadata = None,
     settings: Settings = None,
     debug: Debug = False,
+    resume: Resume = True,
 ) -> None:
     """Train a VAE on prepared cells (preparing them first if need be), score it, report."""
     del debug
     console = open_console()
-    if run_and_tell(_config(out, crops, metadata, settings), out, console):
+    if run_and_tell(_config(out, crops, metadata, settings), out, console, resume=resume):
         raise typer.Exit(UNREAD)
 
 

@@ -23,6 +23,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Set one key of the configuration; repeatable."),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume/--no-resume",
+        help="Go on with a stopped training as if it had never stopped, or train anew.",
+    ),
+]
 Again = Annotated[bool, typer.Option("--again", help="Run the stage even if nothing has changed.")]
 
 
@@ -41,6 +48,7 @@ def run_stage_verb(
     settings: list[str] | None,
     *,
     again: bool,
+    resume: bool = True,
     tell: Callable[[Path], None] | None = None,
 ) -> None:
     """Run the stages of a verb and say what they left, `tell` in more words.
@@ -53,7 +61,9 @@ def run_stage_verb(
     if config is None and not settings:
         existing_run(run)
     resolved = config_of_run(run, config, settings or [])
-    finished = run_verbs([verb], resolved, run, console_of(context).progress, force=again)
+    finished = run_verbs(
+        [verb], resolved, run, console_of(context).progress, force=again, resume=resume
+    )
     for name in finished.skipped:
         typer.echo(f"{name}: finished and unchanged (--again runs it once more)")
     for name in finished.ran:

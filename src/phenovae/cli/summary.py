@@ -13,9 +13,9 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.execute import run_all
 
 
-def run_and_tell(config: Config, run: Path, console: Console) -> int:
+def run_and_tell(config: Config, run: Path, console: Console, *, resume: bool = True) -> int:
     """Run every stage, print the scores and the report's path; return the inputs left unread."""
-    finished = run_all(config, run, console.progress)
+    finished = run_all(config, run, console.progress, resume=resume)
     tell_scores(run)
     tell_unread(finished.unread, run)
     return finished.unread

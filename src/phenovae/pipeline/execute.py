@@ -46,10 +46,13 @@ def plan_run(config: Config, run: Path) -> list[Plan]:
     return plan(stages_of(config), config, Journal.open(run, config.seed))
 
 
-def run_all(config: Config, run: Path, progress: Progress = SILENT) -> Finished:
+def run_all(
+    config: Config, run: Path, progress: Progress = SILENT, *, resume: bool = True
+) -> Finished:
     """Run every stage that is not finished. Raises what a stage raises; nothing done is lost."""
     stages = stages_of(config)
-    return _run(stages, {stage.name for stage in stages}, config, run, progress, force=False)
+    names = {stage.name for stage in stages}
+    return _run(stages, names, config, run, progress, force=False, resume=resume)
 
 
 def run_verbs(
@@ -59,6 +62,7 @@ def run_verbs(
     progress: Progress = SILENT,
     *,
     force: bool = False,
+    resume: bool = True,
 ) -> Finished:
     """Run the stages of these verbs alone; what they need must be finished.
 
@@ -72,7 +76,7 @@ def run_verbs(
             f"a run with input.source={config.input.source} has nothing to {' or '.join(verbs)}",
             mend=f"its verbs are {', '.join(dict.fromkeys(stage.verb for stage in stages))}",
         )
-    return _run(stages, names, config, run, progress, force=force)
+    return _run(stages, names, config, run, progress, force=force, resume=resume)
 
 
 def _run(
@@ -83,6 +87,7 @@ def _run(
     progress: Progress,
     *,
     force: bool,
+    resume: bool,
 ) -> Finished:
     concerned = tuple(
         stage for stage in stages if stage.name in wanted | _needed_by(wanted, stages)
@@ -102,7 +107,7 @@ def _run(
         journal = Journal.open(run, config.seed)
         journal.seed = config.seed
         write_config(config, run / CONFIG_NAME)
-        work = Work(run=run, config=config, progress=progress)
+        work = Work(run=run, config=config, progress=progress, resume=resume)
         ran: list[str] = []
         skipped: list[str] = []
         for each in plans:

@@ -22,11 +22,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage is given: the run's folder, the configuration, where to tell progress."""
+    """What a stage is given: the run's folder, the configuration, where to tell progress.
+
+    `resume`: whether work that was stopped half-way is gone on with.
+    """
 
     run: Path
     config: Config
     progress: Progress = SILENT
+    resume: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,15 @@ def fingerprint_of_input(path: Path) -> str:
     if path.is_dir():
         listed = []
         for file in sorted(path.rglob("*")):
-            found = file.stat()
+            name = file.relative_to(path).as_posix()
+            try:
+                found = file.stat()
+            except OSError:
+                # A link to nothing, say: the stage itself will say what it makes of it.
+                listed.append((name, -1, 0))
+                continue
             if stat.S_ISREG(found.st_mode):
-                listed.append((file.relative_to(path).as_posix(), found.st_size, found.st_mtime_ns))
+                listed.append((name, found.st_size, found.st_mtime_ns))
         return sha256_of(listed)
     raise InputError(
         "a named input does not exist", where=path, mend="check the path in the configuration"

@@ -87,7 +87,7 @@ class Checkpoints:
             raise TrainingError(
                 "no checkpoint of this training is whole",
                 where=self.folder,
-                mend="remove the folder, or train with resume off, to start anew",
+                mend="remove the folder, or train with --no-resume, to start anew",
             ) from damaged
         return None
 
@@ -109,7 +109,7 @@ class Checkpoints:
             raise TrainingError(
                 f"{path.name} has format {note['format']}; this phenovae reads up to {FORMAT}",
                 where=path,
-                mend="install a newer phenovae, or train with resume off",
+                mend="install a newer phenovae, or train with --no-resume",
             )
         if note.get("fingerprint") != self.fingerprint:
             _LOG.warning(

@@ -139,13 +139,15 @@ class Training:
         if self.options.tensorboard and self.fabric.is_global_zero:
             board = open_board(self.job.folder / BOARD, self.state.step)
         total = self.steps * self.options.epochs
-        with deferred() as interrupted, progress.bar("training", total, self.state.step) as bar:
-            while not self._finished():
-                self._epoch(bar, interrupted)
-                if board is not None:
-                    show(board, self.state.history[-1], self.state.step)
-        if board is not None:
-            board.close()
+        try:
+            with deferred() as interrupted, progress.bar("training", total, self.state.step) as bar:
+                while not self._finished():
+                    self._epoch(bar, interrupted)
+                    if board is not None:
+                        show(board, self.state.history[-1], self.state.step)
+        finally:
+            if board is not None:
+                board.close()
         if self.fabric.is_global_zero:
             self._write_model()
         self.fabric.barrier()
@@ -195,7 +197,9 @@ class Training:
         measured = self._measure()
         if not math.isfinite(measured.elbo):
             raise TrainingError(
-                f"the ELBO is not a number after epoch {state.epoch + 1}",
+                f"the ELBO of the validation cells is not a number after epoch "
+                f"{state.epoch + 1}, step {state.step}: reconstruction {measured.nll:g}, kl "
+                f"{measured.kl:g} nats",
                 mend="lower train.learning_rate, or set train.clip (try 1)",
             )
         if not self.job.selects or state.best_elbo is None or measured.elbo > state.best_elbo:

@@ -13,7 +13,7 @@ from phenovae.vae.validation import Measured
 
 _LOG = logging.getLogger("phenovae.vae")
 _SHOWN = 5
-COLLAPSE_SHARE = 0.01
+COLLAPSE_SHARE = 0.1
 """Share of latent units that must be active."""
 COLLAPSE_NATS = 1.0
 """KL of a cell's whole posterior that must be reached [nats]."""
@@ -57,7 +57,7 @@ def non_finite(
         f"for {len(numbers)} of {len(names)} cells",
         where=f"{files}{more}",
         mend="lower train.learning_rate, set train.clip (try 1), or use train.precision=32; "
-        "the last checkpoint is from before",
+        "what is changed trains anew",
     )
 
 
@@ -66,8 +66,7 @@ def non_finite_gradient(names: Sequence[str], step: int, epoch: int) -> Training
     return TrainingError(
         f"the gradient is not a number any more at step {step} (epoch {epoch})",
         where=", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else ""),
-        mend="lower train.learning_rate, or use train.precision=32; the last checkpoint is from "
-        "before",
+        mend="lower train.learning_rate, or use train.precision=32; what is changed trains anew",
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 
 from phenovae.base.errors import InputError
@@ -56,6 +59,7 @@ def _train(work: Work) -> Outcome:
     view = fit_view(store, rows, config.view, seed)
     images = StoreImages(store, view)
     unfinished = work.run / f"{paths.MODEL}.partial"
+    _keep_checkpoints(work.run / paths.MODEL, unfinished)
     weights = (
         None
         if config.sampling.balance == "none"
@@ -77,6 +81,7 @@ def _train(work: Work) -> Outcome:
             view=view.to_json(), split_hash=split_hash(splits), store=store.fingerprint()
         ),
         seed=seed,
+        resume=work.resume,
         progress=work.progress,
     )
     diagnose(
@@ -95,6 +100,16 @@ def _train(work: Work) -> Outcome:
             "view_sources": sorted({scale.source for scale in view.scales.values()}),
         }
     )
+
+
+def _keep_checkpoints(finished: Path, unfinished: Path) -> None:
+    """Begin from a finished training's checkpoints, so that more epochs need not start anew.
+
+    Those of other settings are told by their fingerprint and left alone.
+    """
+    before = finished / paths.CHECKPOINTS
+    if before.is_dir() and not unfinished.exists():
+        shutil.copytree(before, unfinished / paths.CHECKPOINTS)
 
 
 def _training_options(config: Config) -> object:
