@@ -111,6 +111,23 @@ def test_a_tiff_cut_short_anywhere_is_refused(tmp_path: Path, how: dict[str, Any
             read_image(path)
 
 
+@pytest.mark.parametrize(
+    ("tile", "tags"), [(None, (256, 257)), ((16, 16), (322, 323))], ids=["image", "tile"]
+)
+def test_an_image_or_a_tile_larger_than_any_field_is_refused_before_room_is_made(
+    tmp_path: Path, tile: tuple[int, int] | None, tags: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS, tile=tile)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page = file.pages.first
+        for tag in tags:
+            page.tags[tag].overwrite(60_000)
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        read_image(path)
+    assert "60000 × 60000" in str(caught.value)
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     damage=st.lists(st.tuples(st.integers(0, 330), st.integers(0, 255)), min_size=1, max_size=4),

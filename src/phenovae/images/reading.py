@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -27,6 +28,9 @@ _DAMAGED = (
     zlib.error,
 )
 
+_LARGEST = 1 << 30
+"""Bytes that an image, or one tile of it, may claim: whatever is claimed is made room for."""
+
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -36,7 +40,10 @@ def read_image(path: Path) -> Image:
     Raises InputError where the file is missing, damaged, or holds something else.
     """
     try:
-        pixels = np.asarray(tifffile.imread(path))
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            _check_claims(series, path)
+            pixels = np.asarray(series.asarray())
     except FileNotFoundError as error:
         raise InputError("there is no such image", where=path) from error
     except _DAMAGED as error:
@@ -50,3 +57,16 @@ def read_image(path: Path) -> Image:
     if pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"the image holds {pixels.dtype}, not uint8 or uint16", where=path)
     return pixels
+
+
+def _check_claims(series: tifffile.TiffPageSeries, path: Path) -> None:
+    page = series.keyframe
+    for what, shape in (("an image", series.shape), ("a tile", page.chunks)):
+        claimed = math.prod(shape) * series.dtype.itemsize
+        if claimed > _LARGEST:
+            raise InputError(
+                f"the image cannot be read: it claims {what} of "
+                f"{' × '.join(str(side) for side in shape)} values",
+                where=path,
+                mend="fetch the file anew",
+            )
