@@ -1,7 +1,7 @@
 """Draw docs/pictures/twin.png from a run on the synthetic twin.
 
-    phenovae demo --out runs/picture --set train.epochs=10 --set train.batch=32
-    python docs/pictures/draw.py runs/picture docs/pictures/twin.png
+    phenovae demo --out runs/demo
+    python docs/pictures/draw.py runs/demo docs/pictures/twin.png
 
 Everything in the picture is output of that run: the fullest squares of fields that the twin drew,
 held-out cells with what the trained model makes of them, and a map of the treatments' profiles.
