@@ -26,25 +26,29 @@ def run(crops_run: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+def cells_of(run: Path) -> pd.DataFrame:
+    return CellStore.open(run / "cells").table
+
+
 def asked(cells: str) -> Config:
     return Config.model_validate({"evaluate": {"cells": cells}})
 
 
 def test_all_unflagged_cells_are_scored_or_those_of_one_side(run: Path) -> None:
     splits = read_table(run / "splits.parquet", SPLITS)["Split"]
-    every = scored_rows(run, asked("all"))
+    every = scored_rows(run, cells_of(run), asked("all"))
     assert every.sum() == (splits != "left-out").sum()
-    parts = [scored_rows(run, asked(side)) for side in ("train", "validation")]
+    parts = [scored_rows(run, cells_of(run), asked(side)) for side in ("train", "validation")]
     assert [int(part.sum()) for part in parts] == [
         int((splits == side).sum()) for side in ("train", "validation")
     ]
     assert np.array_equal(parts[0] | parts[1], every)
-    assert len(model_features(run, parts[1])) == parts[1].sum()
+    assert len(model_features(run, cells_of(run), parts[1])) == parts[1].sum()
 
 
 def test_a_side_without_cells_is_refused_and_says_what_to_set(run: Path) -> None:
     with pytest.raises(InputError, match="no cell is left to score") as caught:
-        scored_rows(run, asked("test"))
+        scored_rows(run, cells_of(run), asked("test"))
     assert "split.test" in str(caught.value)
 
 
@@ -53,16 +57,16 @@ def test_a_model_of_other_splits_is_not_scored(run: Path) -> None:
     changed = splits.assign(Split=splits["Split"].replace("validation", "train"))
     write_table(changed, run / "splits.parquet", SPLITS)
     with pytest.raises(InputError, match="trained with other splits"):
-        scored_rows(run, asked("all"))
+        scored_rows(run, cells_of(run), asked("all"))
 
 
 def test_embeddings_in_another_order_or_of_fewer_cells_are_refused(run: Path) -> None:
-    rows = scored_rows(run, asked("all"))
+    rows = scored_rows(run, cells_of(run), asked("all"))
     whole = read_table(run / "embeddings.parquet", EMBEDDINGS)
     for wrong in (whole.iloc[::-1], whole.iloc[:-1]):
         write_table(wrong.reset_index(drop=True), run / "embeddings.parquet", EMBEDDINGS)
         with pytest.raises(InputError, match="of other cells than the store"):
-            model_features(run, rows)
+            model_features(run, cells_of(run), rows)
 
 
 def test_scores_of_one_side_count_its_cells_and_the_report_says_so(run: Path) -> None:
@@ -72,15 +76,15 @@ def test_scores_of_one_side_count_its_cells_and_the_report_says_so(run: Path) ->
     for verb in ("profile", "evaluate", "report"):
         assert call(verb, "--run", run, "--set", "evaluate.cells=train").code == 0
     scores = pd.read_json(run / "scores.json")
-    table = CellStore.open(run / "cells").table
-    side = scored_rows(run, asked("train"))
+    table = cells_of(run)
+    side = scored_rows(run, cells_of(run), asked("train"))
     treated = side & ((table["Metadata_Role"] == "treatment") & table["Metadata_MoA"].notna())
     assert set(scores.loc[scores["metric"] == "NSC", "cells"]) == {int(treated.sum())}
 
 
 def test_fields_are_counted_over_all_that_were_read(twin_run: Path) -> None:
-    counts = count_features(twin_run)
-    cells = CellStore.open(twin_run / "cells").table
+    cells = cells_of(twin_run)
+    counts = count_features(twin_run, cells)
     sites = pd.read_parquet(twin_run / "sites.parquet")
     assert len(counts) == len(sites)
     assert counts.values.sum() == len(cells)

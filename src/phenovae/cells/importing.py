@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -94,8 +93,9 @@ def import_crops(options: ImportOptions, out: Path, progress: Progress = SILENT)
     table = read_crop_table(options.table, options.moa)
     paths = find_files(options.crops)
     refused: list[Refusal] = []
+    named: set[tuple[str, int]] = set()
     with progress.bar("reading headers", len(paths)) as bar:
-        headers = dict(_probe_all(paths, options.crops, refused, bar))
+        headers = dict(_probe_all(paths, options.crops, named, refused, bar))
     wanted = _common_header(list(headers.values()), len(options.channels), options.crops)
     accepted = _accept(headers, wanted, table, options.crops, refused)
     if not accepted:
@@ -107,7 +107,6 @@ def import_crops(options: ImportOptions, out: Path, progress: Progress = SILENT)
         )
     refused += _write(accepted, wanted, table, options, out, progress)
     store = CellStore.open(out)
-    named = _keys_of(paths)
     without = [key for key in table.by_cell if key not in named]
     fields = {key[0] for key in named}
     empty = [field for field in table.by_field if field not in fields]
@@ -138,24 +137,22 @@ def _joined(
     )
 
 
-def _keys_of(paths: Sequence[Path]) -> set[tuple[str, int]]:
-    """The cells that have a file, whether or not it could be used."""
-    found: set[tuple[str, int]] = set()
-    for path in paths:
-        with contextlib.suppress(RefusedFileError):
-            found.add(name_of(path).key)
-    return found
-
-
 _NO_METADATA = "no metadata for its name"
 
 
 def _probe_all(
-    paths: Sequence[Path], folder: Path, refused: list[Refusal], bar: Bar
+    paths: Sequence[Path],
+    folder: Path,
+    named: set[tuple[str, int]],
+    refused: list[Refusal],
+    bar: Bar,
 ) -> Iterator[tuple[CropFile, CropHeader]]:
+    """The headers of all files that have one; `named` gets the cells of those that have not too."""
     for path in paths:
         try:
-            yield name_of(path), probe(path)
+            file = name_of(path)
+            named.add(file.key)
+            yield file, probe(path)
         except RefusedFileError as error:
             refused.append(Refusal(STAGE, path.relative_to(folder).as_posix(), str(error)))
         bar.advance()

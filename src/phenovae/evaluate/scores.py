@@ -49,7 +49,7 @@ def evaluate(
     records: list[Record] = []
     outcomes: dict[str, NeighbourScore] = {}
     for metric, rule in METRICS:
-        base = _base(features, protocol, metric, seed, profiles)
+        base = _base(features, protocol, metric, seed, profiles.cells, profiles.controls)
         if len(profiles.metadata) < 2:
             records.append({**base, "reason": "fewer than two annotated treatments"})
             continue
@@ -69,8 +69,20 @@ def evaluate(
     return Evaluation(protocol, profiles, tuple(records), outcomes)
 
 
+def unscored(features: FeatureTable, protocol: Protocol, *, seed: int, reason: str) -> list[Record]:
+    """Records without a value, one a metric, where a protocol could not be applied."""
+    return [
+        {**_base(features, protocol, metric, seed, 0, 0), "reason": reason} for metric, _ in METRICS
+    ]
+
+
 def _base(
-    features: FeatureTable, protocol: Protocol, metric: str, seed: int, profiles: Profiles
+    features: FeatureTable,
+    protocol: Protocol,
+    metric: str,
+    seed: int,
+    cells: int,
+    controls: int,
 ) -> Record:
     return {
         "features": features.name,
@@ -83,8 +95,8 @@ def _base(
         "low": None,
         "high": None,
         "seed": seed,
-        "cells": profiles.cells,
-        "controls": profiles.controls,
+        "cells": cells,
+        "controls": controls,
         "dimensions": len(features.columns),
         "parameters": protocol.model_dump(mode="json"),
     }

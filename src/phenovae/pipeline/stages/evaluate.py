@@ -10,22 +10,22 @@ import pandas as pd
 from phenovae.base.errors import InputError
 from phenovae.base.files import write_json
 from phenovae.base.tables import Column, OpenColumns, Schema, write_table
-from phenovae.evaluate.baselines import CELL_COUNT
+from phenovae.cells.store import CellStore
+from phenovae.evaluate.baselines import CELL_COUNT, intensity_features
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.scores import (
-    METRICS,
     Evaluation,
     Record,
     confusion,
     evaluate,
     evaluate_probe,
+    unscored,
 )
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.pipeline.stages.features import (
     MODEL,
-    baseline_features,
     count_features,
     model_features,
     scored_rows,
@@ -72,7 +72,8 @@ NEIGHBOURS = Schema(
 
 
 def _profile(work: Work) -> Outcome:
-    features = model_features(work.run, scored_rows(work.run, work.config))
+    cells = CellStore.open(work.run / paths.CELLS).table
+    features = model_features(work.run, cells, scored_rows(work.run, cells, work.config))
     frames: list[pd.DataFrame] = []
     for protocol in _protocols(work.config):
         try:
@@ -129,7 +130,7 @@ def _evaluate(work: Work) -> Outcome:
                 logger.warning(
                     "%s by %s is not scored: %s", features.name, protocol.label, error.what
                 )
-                records += _unscored(features, protocol, config.seed, error.what)
+                records += unscored(features, protocol, seed=config.seed, reason=error.what)
                 continue
             records += outcome.records
             neighbours += _neighbour_rows(features.name, protocol, outcome)
@@ -151,13 +152,14 @@ def _evaluate(work: Work) -> Outcome:
 
 
 def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:
-    rows = scored_rows(work.run, work.config)
-    model, intensity = model_features(work.run, rows), baseline_features(work.run, rows)
+    cells = CellStore.open(work.run / paths.CELLS).table
+    rows = scored_rows(work.run, cells, work.config)
+    model, intensity = model_features(work.run, cells, rows), intensity_features(cells.loc[rows])
     for protocol in _protocols(work.config):
         yield model, protocol
         yield intensity, protocol
     if work.config.input.source != "crops" and work.config.evaluate.cells == "all":
-        yield count_features(work.run), load_protocol("cell-count")
+        yield count_features(work.run, cells), load_protocol("cell-count")
 
 
 def _protocols(config: Config) -> list[Protocol]:
@@ -180,29 +182,6 @@ def _confusions(protocol: Protocol, outcome: Evaluation) -> Mapping[str, object]
         for metric, score in outcome.neighbours.items()
         if len(score.rows)
     }
-
-
-def _unscored(
-    features: FeatureTable, protocol: Protocol, seed: int, reason: str
-) -> Iterator[Record]:
-    for metric, _ in METRICS:
-        yield {
-            "features": features.name,
-            "protocol": protocol.name,
-            "version": protocol.version,
-            "metric": metric,
-            "value": None,
-            "correct": None,
-            "total": 0,
-            "low": None,
-            "high": None,
-            "seed": seed,
-            "cells": 0,
-            "controls": 0,
-            "dimensions": len(features.columns),
-            "parameters": protocol.model_dump(mode="json"),
-            "reason": reason,
-        }
 
 
 def _empty(schema: Schema) -> pd.DataFrame:

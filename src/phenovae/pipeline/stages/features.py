@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import read_json
 from phenovae.base.tables import read_table
 from phenovae.cells.refusals import ERRORS
 from phenovae.cells.splits import read_splits, split_hash
-from phenovae.cells.store import CellStore
 from phenovae.cells.table import EMBEDDINGS
-from phenovae.evaluate.baselines import cell_count_features, intensity_features
+from phenovae.evaluate.baselines import cell_count_features
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.profiles.features import FeatureTable, feature_table
@@ -25,21 +25,20 @@ MODEL = "model"
 _CELL = ["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]
 
 
-def scored_rows(run: Path, config: Config) -> npt.NDArray[np.bool_]:
-    """Which rows of the run's store are scored: unflagged, and of the side asked for.
+def scored_rows(run: Path, cells: pd.DataFrame, config: Config) -> npt.NDArray[np.bool_]:
+    """Which rows of the store's table `cells` are scored: unflagged, and of the side asked for.
 
     Raises InputError where the model was trained with other splits than the run's, or the side is
     empty.
     """
-    table = CellStore.open(run / paths.CELLS).table
-    splits = read_splits(run / paths.SPLITS, len(table))
+    splits = read_splits(run / paths.SPLITS, len(cells))
     if _hash_of_model(run) != split_hash(splits):
         raise InputError(
             "the model was trained with other splits than this run's",
             where=run / paths.SPLITS,
             mend=f"phenovae train --run {run}",
         )
-    rows = (table["Quality_Flag"] == "").to_numpy(dtype=bool)
+    rows = (cells["Quality_Flag"] == "").to_numpy(dtype=bool)
     if config.evaluate.cells != "all":
         rows = rows & (splits["Split"] == config.evaluate.cells).to_numpy(dtype=bool)
     if not rows.any():
@@ -50,14 +49,13 @@ def scored_rows(run: Path, config: Config) -> npt.NDArray[np.bool_]:
     return rows
 
 
-def model_features(run: Path, rows: npt.NDArray[np.bool_]) -> FeatureTable:
-    """The embedding of these rows of a run's store, as features.
+def model_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> FeatureTable:
+    """The embedding of these rows of the store's table `cells`, as features.
 
     Raises InputError where the embeddings are of other cells than the store's.
     """
     frame = read_table(run / paths.EMBEDDINGS, EMBEDDINGS)
-    table = CellStore.open(run / paths.CELLS).table
-    if not frame[_CELL].equals(table[_CELL]):
+    if not frame[_CELL].equals(cells[_CELL]):
         raise InputError(
             f"{paths.EMBEDDINGS} is of other cells than the store",
             where=run,
@@ -67,17 +65,12 @@ def model_features(run: Path, rows: npt.NDArray[np.bool_]) -> FeatureTable:
     return feature_table(MODEL, frame.loc[rows], columns)
 
 
-def baseline_features(run: Path, rows: npt.NDArray[np.bool_]) -> FeatureTable:
-    """The intensity statistics of these rows of a run's store."""
-    return intensity_features(CellStore.open(run / paths.CELLS).table.loc[rows])
-
-
-def count_features(run: Path) -> FeatureTable:
+def count_features(run: Path, cells: pd.DataFrame) -> FeatureTable:
     """How many cells every field of a run has, fields that could not be read left out."""
     sites = read_table(run / paths.SITES, SITES)
     lost = set(read_table(run / paths.ERRORS, ERRORS)["File"])
     read = sites.loc[~sites["Metadata_Field"].isin(lost)]
-    return cell_count_features(CellStore.open(run / paths.CELLS).table, read)
+    return cell_count_features(cells, read)
 
 
 def _hash_of_model(run: Path) -> str:

@@ -49,7 +49,7 @@ def _train(work: Work) -> Outcome:
     from phenovae.vae.data import StoreImages
     from phenovae.vae.diagnostics import diagnose
     from phenovae.vae.model_files import Origin, Recipe
-    from phenovae.vae.training import train
+    from phenovae.vae.training import CHECKPOINTS, train
 
     config, seed = work.config, work.config.seed
     store = CellStore.open(work.run / paths.CELLS)
@@ -59,7 +59,7 @@ def _train(work: Work) -> Outcome:
     view = fit_view(store, rows, config.view, seed)
     images = StoreImages(store, view)
     unfinished = work.run / f"{paths.MODEL}.partial"
-    _keep_checkpoints(work.run / paths.MODEL, unfinished)
+    _keep_checkpoints(work.run / paths.MODEL / CHECKPOINTS, unfinished)
     weights = (
         None
         if config.sampling.balance == "none"
@@ -102,14 +102,13 @@ def _train(work: Work) -> Outcome:
     )
 
 
-def _keep_checkpoints(finished: Path, unfinished: Path) -> None:
+def _keep_checkpoints(before: Path, unfinished: Path) -> None:
     """Begin from a finished training's checkpoints, so that more epochs need not start anew.
 
     Those of other settings are told by their fingerprint and left alone.
     """
-    before = finished / paths.CHECKPOINTS
     if before.is_dir() and not unfinished.exists():
-        shutil.copytree(before, unfinished / paths.CHECKPOINTS)
+        shutil.copytree(before, unfinished / before.name)
 
 
 def _training_options(config: Config) -> object:
