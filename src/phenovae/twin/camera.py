@@ -19,7 +19,9 @@ _READ_NOISE = 1.9
 _COUNTS_PER_PHOTON = 0.09
 _BACKGROUND = 18.0
 _OFFSET = 24.0
-_BLUR = 0.6
+_BLUR = 0.5
+_VEIL = 0.25
+_VEIL_BLUR = 3.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _exposure(channel: str, plate: str, batch: str, options: TwinOptions, seed: 
         gain=float(np.exp(size * (0.2 * gain + 0.05 * own_gain))),
         offset=float(_OFFSET + 1.5 * size * np.clip(offset, -2, 2)),
         background=float(_BACKGROUND * np.exp(0.15 * size * background)),
-        blur=float(_BLUR + size * (0.14 * abs(blur) + 0.05 * abs(own_blur))),
+        blur=float(_BLUR + size * (0.12 * abs(blur) + 0.04 * abs(own_blur))),
         light=_light(own, (options.height, options.width), options.illumination),
     )
 
@@ -77,7 +79,11 @@ def expose(
     of photons, where the two cannot be told apart.
     """
     sharp = ndimage.gaussian_filter(light, exposure.blur)
-    bright = (sharp * np.float32(stain_gain) + np.float32(exposure.background)) * exposure.light
+    veil = ndimage.gaussian_filter(light, _VEIL_BLUR)
+    bright = (
+        ((1 - _VEIL) * sharp + _VEIL * veil) * np.float32(stain_gain)
+        + np.float32(exposure.background)
+    ) * exposure.light
     bright *= np.float32(exposure.gain)
     spread = np.sqrt(np.float32(_READ_NOISE**2) + np.float32(_COUNTS_PER_PHOTON) * bright)
     noise = rng.standard_normal(bright.shape, dtype=np.float32)

@@ -28,7 +28,7 @@ class TwinOptions(Options):
     height: int = Field(480, ge=128, le=4096, description="height of a field [px]")
     width: int = Field(576, ge=128, le=4096, description="width of a field [px]")
     density: float = Field(
-        150.0, gt=0, le=400, description="untreated nuclei in a million pixels of field"
+        145.0, gt=0, le=400, description="untreated nuclei in a million pixels of field"
     )
     effect: float = Field(
         1.0, ge=0, le=3, description="strength of the mechanisms; 0 plants a world without them"

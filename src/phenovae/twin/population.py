@@ -109,7 +109,7 @@ def grow(
         column=column,
         angle=rng.uniform(0, np.pi, wanted)[kept],
         content=content[kept],
-        amount=np.exp(0.3 * rng.standard_normal(wanted))[kept],
+        amount=np.exp(0.2 * rng.standard_normal(wanted))[kept],
         responds=responds[kept],
         state=state[kept],
         values={name: value[kept] for name, value in values.items()},

@@ -20,8 +20,8 @@ _HALO = 0.035
 _HALO_SCALE = 25.0
 _TILE = 256
 _DNA_BY_AREA = 0.35
-_FILAMENT_WIDTH = 0.6
-_FIBRE_WIDTH = 1.0
+_FILAMENT_WIDTH = 0.5
+_FIBRE_WIDTH = 0.8
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,12 @@ def _spots(
     return np.asarray(np.minimum(image, 1), dtype=np.float32)
 
 
-def _body(rng: np.random.Generator, ground: Ground, over_nucleus: float) -> Image:
-    """Relative thickness of the cytoplasm with its own mottle."""
-    thick = np.sqrt(np.clip(ground.depth, 0, 1)) * 0.9 + 0.22
+def _body(rng: np.random.Generator, ground: Ground, over_nucleus: float, steepness: float) -> Image:
+    """Relative thickness of the cytoplasm with its own mottle.
+
+    `steepness` is the power by which it rises from the edge of a cell to its middle.
+    """
+    thick = np.clip(ground.depth, 0, 1) ** steepness * 0.9 + 0.22
     size = ground.cells.shape
     mottle = 0.10 * _noise(rng, size, 1.2) + 0.08 * _noise(rng, size, 5.0)
     mottle = np.clip(1 + mottle, 0.4, 1.8)
@@ -151,7 +154,7 @@ def _tubulin(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     rest = 1 - clump
     threads = ndimage.gaussian_filter(microtubules(rng, cells, ground), _FILAMENT_WIDTH)
     image = threads * _lookup(amount * rest * (1 - haze), labels)
-    body = _shared(_body(rng, ground, 0.65), labels, count)
+    body = _shared(_body(rng, ground, 0.65, 0.5), labels, count)
     image += body * _lookup(amount * rest * haze, labels)
     image += _clumps(rng, cells, ground) * _lookup(amount * clump, labels)
     return np.asarray(image, dtype=np.float32)
@@ -174,7 +177,7 @@ def _actin(rng: np.random.Generator, cells: Cells, ground: Ground) -> Image:
     cortex = np.where(cells.rounded, 1.5 * cortex, cortex)
     amount = LEVELS.actin * values["actin_amount"] * _amount(cells, ground)
     amount = amount / (1 + fibres + cortex + puncta)
-    image = _shared(_body(rng, ground, 0.8), labels, count) * _lookup(amount, labels)
+    image = _shared(_body(rng, ground, 0.65, 0.75), labels, count) * _lookup(amount, labels)
     threads = ndimage.gaussian_filter(stress_fibres(rng, cells, ground), _FIBRE_WIDTH)
     image += threads * _lookup(amount * fibres, labels)
     rim = _shared(_rim(rng, ground), labels, count)
@@ -189,7 +192,7 @@ def _rim(rng: np.random.Generator, ground: Ground) -> Image:
     edge = np.zeros(labels.shape, dtype=bool)
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edge[1:, :] |= labels[1:, :] != labels[:-1, :]
-    soft = ndimage.gaussian_filter(edge.astype(np.float32), 1.6)
+    soft = ndimage.gaussian_filter(edge.astype(np.float32), 2.6)
     uneven = np.exp(0.7 * _noise(rng, labels.shape, 7.0))
     return np.asarray(soft * uneven * (labels > 0), dtype=np.float32)
 
