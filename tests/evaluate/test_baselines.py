@@ -93,7 +93,7 @@ def test_counts_become_z_scores_of_fields_averaged_over_wells_by_hand() -> None:
     profiles = make_profiles(counts, load_protocol("cell-count").recipe)
     # Controls: 12 ± 2. The wells have 4 and 12 cells a field: -4 and 0.
     assert profiles.values.tolist() == [[pytest.approx(-2)]]
-    assert profiles.controls == 30
+    assert profiles.fitted_on == 30
 
 
 def test_treatments_are_compared_by_how_many_cells_are_left() -> None:

@@ -92,7 +92,7 @@ def test_the_wells_are_those_of_103_treatments_and_the_controls(wells: FeatureTa
     roles = wells.metadata["Metadata_Role"].value_counts().to_dict()
     assert roles == {"negative_control": 330, "treatment": 302}
     profiles = make_profiles(wells, protocol(Z).recipe)
-    assert profiles.controls == 330
+    assert profiles.fitted_on == 330
     assert profiles.metadata["Profile_Wells"].value_counts().to_dict() == {3: 96, 2: 7}
     assert profiles.metadata["Metadata_MoA"].nunique() == 12
     assert profiles.metadata["Metadata_Compound"].nunique() == 38

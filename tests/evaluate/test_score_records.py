@@ -77,8 +77,8 @@ def test_a_record_says_what_it_rests_on_and_is_plain_json() -> None:
     for record in evaluation.records:
         assert set(record) == {
             "features", "protocol", "version", "metric", "value", "correct", "total", "low", "high",
-            "seed", "cells", "controls", "dimensions", "parameters", "p_value", "null_mean",
-            "macro_compound", "macro_moa", "ties", "unscorable", "misses",
+            "seed", "cells", "controls", "fitted_on", "dimensions", "parameters", "p_value",
+            "null_mean", "macro_compound", "macro_moa", "ties", "unscorable", "misses",
         }  # fmt: skip
         assert (record["features"], record["seed"]) == ("toy", 11)
         assert (record["protocol"], record["version"]) == ("caicedo2018", 2)

@@ -112,11 +112,28 @@ def test_one_seed_gives_one_run(name: str, request: pytest.FixtureRequest, tmp_p
         assert (run / file).read_bytes() == (first / file).read_bytes()
 
 
-def test_without_controls_every_score_says_why_and_the_report_is_written(
+def test_without_controls_transforms_are_fitted_on_all_wells_and_every_place_says_so(
     tiny: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     told = on(tiny, write_crops(tmp_path / "made", TREATED), run)
+    assert told.code == 0, told.err
+    neighbours = [record for record in records(run) if record["metric"] != "probe"]
+    assert neighbours
+    for record in neighbours:
+        assert str(record["protocol"]).endswith("+fit-all")
+        assert record["controls"] == 0
+    assert "no negative controls" in told.err
+    assert "cells-mean+fit-all@1" in told.out
+    assert "no negative controls" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_without_controls_every_score_says_why_where_controls_are_asked_for(
+    tiny: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    made = write_crops(tmp_path / "made", TREATED)
+    told = on(tiny, made, run, "evaluate.fit_on=negative_controls")
     assert told.code == 0, told.err
     scored = {(record["metric"], record["value"] is None) for record in records(run)}
     assert scored == {("NSC", True), ("NSCB", True), ("probe", False)}
@@ -182,14 +199,34 @@ def test_a_single_mechanism_is_scored_and_not_probed(tiny: Path, tmp_path: Path)
 
 def test_one_cell_is_too_few_and_the_message_says_so(tiny: Path, tmp_path: Path) -> None:
     made = write_crops(tmp_path / "made", TREATED[:1], cells=1)
-    told = on(tiny, made, tmp_path / "run")
+    told = on(tiny, made, tmp_path / "run", "split.one_treatment=true")
     assert told.code == 1
     assert "1 cells in 1 groups" in told.err
     assert "Traceback" not in told.err
     assert not (tmp_path / "run" / "scores.json").exists()
-    alone = on(tiny, made, tmp_path / "run", "split.validation=0")
+    settings = ("split.one_treatment=true", "split.validation=0")
+    alone = on(tiny, made, tmp_path / "run", *settings)
     assert alone.code == 0, alone.err
     without_nan(tmp_path / "run")
+
+
+def test_cells_of_one_treatment_are_not_trained_on_and_the_reason_is_told(
+    tiny: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    made = write_crops(tmp_path / "made", TREATED[:1])
+    told = on(tiny, made, run)
+    assert told.code == 0, told.err
+    assert "not done: split, train, embed, profile, evaluate" in told.out
+    assert "one treatment" in told.out
+    assert "one treatment" in (run / "report.html").read_text(encoding="utf-8")
+    assert not (run / "model").exists()
+    again = on(tiny, made, run)
+    assert "split: finished and unchanged" in again.err
+    assert "not done: split" in again.out
+    asked = on(tiny, made, run, "split.one_treatment=true", "split.by=cell")
+    assert asked.code == 0, asked.err
+    assert (run / "model").is_dir()
 
 
 def test_a_folder_of_noise_is_refused_before_training(tiny: Path, tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ def test_a_transform_is_fitted_at_its_level() -> None:
     features = table(rows, [0, 2, 4, 6, 6, 8])
     by_cell = make_profiles(features, recipe("site", "treatment", at="cell"))
     assert by_cell.values.tolist() == [[pytest.approx(4 / np.sqrt(5))]]
-    assert (by_cell.cells, by_cell.controls) == (2, 4)
+    assert (by_cell.cells, by_cell.fitted_on) == (2, 4)
     by_site = make_profiles(features, recipe("site", "treatment", at="site"))
     assert by_site.values.tolist() == [[pytest.approx(4 / 2)]]
-    assert (by_site.cells, by_site.controls) == (2, 2)
+    assert (by_site.cells, by_site.fitted_on) == (2, 2)
 
 
 def test_transforms_are_applied_in_their_order() -> None:
@@ -88,7 +88,7 @@ def test_neither_controls_nor_unknown_compounds_get_into_a_profile() -> None:
     assert np.array_equal(alone.values, beside.values)
     assert beside.metadata["Profile_Cells"].tolist() == [4]
     assert beside.metadata["Profile_Wells"].tolist() == [1]
-    assert (beside.cells, beside.controls) == (4, 25)
+    assert (beside.cells, beside.fitted_on) == (4, 25)
 
 
 def test_a_control_with_a_mechanism_is_still_no_treatment() -> None:
@@ -111,10 +111,10 @@ def test_without_controls_the_error_says_what_to_do() -> None:
     for at, levels in (("cell", ("treatment",)), ("site", ("site", "treatment"))):
         with pytest.raises(InputError, match="no negative controls") as said:
             make_profiles(table(rows, [1, 2, 3]), recipe(*levels, at=at))
-        assert "protocol without transforms" in str(said.value)
+        assert "evaluate.fit_on" in str(said.value)
     plain = make_profiles(table(rows, [1, 2, 3]), recipe("treatment", transforms=()))
     assert plain.values.tolist() == [[2]]
-    assert plain.controls == 0
+    assert plain.fitted_on == 0
 
 
 def test_a_screen_without_known_mechanisms_has_no_profiles() -> None:

@@ -100,6 +100,8 @@ def hostile_content(full_content: ReportContent) -> ReportContent:
     assert full_content.pictures is not None
     assert full_content.flagged is not None
     first = {**full_content.records[0], "misses": [miss], "unscorable": list(HOSTILE)}
+    probe = {**first, "metric": "probe", "chance": 0.2}
+    probe["recall"] = dict.fromkeys(HOSTILE, 0.5)
     return replace(
         full_content,
         title=script,
@@ -111,7 +113,12 @@ def hostile_content(full_content: ReportContent) -> ReportContent:
         flagged=replace(full_content.flagged, reasons=(script, "noise"), by_reason={script: 5}),
         history=full_content.history.rename(columns={"sigma_DAPI": f"sigma_{script}"}),
         pictures=replace(full_content.pictures, channels=HOSTILE[:3]),
-        records=[first, {**first, "features": script, "protocol": script}],
+        records=[
+            first,
+            {**first, "features": script, "protocol": script},
+            probe,
+            {**probe, "features": script},
+        ],
         profiles=profiles,
         confusions={f"{script} NSC": {"index": list(HOSTILE), "data": data}},
         config_text=script,
@@ -218,6 +225,60 @@ def test_a_report_of_everything_says_everything(full_content: ReportContent) -> 
     ):
         assert said in text, said
     assert "not recorded" not in text
+
+
+def probed(content: ReportContent, cells: int, **recalls: dict[str, float]) -> ReportContent:
+    """The content with these recalls of the cell probe by features."""
+    base = {**content.records[-1], "cells": cells, "unscorable": ["Cholesterol-lowering", "Kinase"]}
+    records = [
+        *content.records[:-1],
+        *({**base, "features": name, "recall": recall} for name, recall in recalls.items()),
+    ]
+    return replace(content, records=records)
+
+
+def recall_of(content: ReportContent) -> Element | None:
+    for each in parsed(content).all("details"):
+        if "Cell probe by mechanism" in each.text:
+            return each
+    return None
+
+
+def test_the_cell_probe_is_told_by_mechanism_beside_the_baseline(
+    full_content: ReportContent,
+) -> None:
+    model = {"DNA damage": 0.25, "Eg5 inhibitors": 0.5}
+    intensity = {"DNA damage": 0.125, "Eg5 inhibitors": 0.75}
+    part = recall_of(probed(full_content, 56, intensity=intensity, model=model))
+    assert part is not None
+    text = " ".join(part.text.split())
+    for said in (
+        "the model is ahead of intensity in 1 of 2 mechanisms",
+        "by chance 8.3 %",
+        "mechanism model intensity compounds cells "
+        "Eg5 inhibitors 50.0 % 75.0 % 4 28 DNA damage 25.0 % 12.5 % 4 28",
+        "Not asked, because a single compound stands for each",
+        "by that compound itself: Cholesterol-lowering, Kinase.",
+    ):
+        assert said in text, said
+
+
+def test_cells_of_other_profiles_are_not_told_as_those_of_the_probe(
+    full_content: ReportContent,
+) -> None:
+    part = recall_of(probed(full_content, 1234, model={"DNA damage": 0.25}))
+    assert part is not None
+    text = " ".join(part.text.split())
+    assert "Cell probe by mechanism: 1 mechanism " in text
+    assert "mechanism model DNA damage 25.0" in text
+    other = recall_of(probed(full_content, 56, model={"of no profile": 0.25}))
+    assert other is not None
+    assert "compounds cells" not in " ".join(other.text.split())
+
+
+def test_a_probe_without_recalls_has_no_table_of_them(full_content: ReportContent) -> None:
+    assert recall_of(full_content) is None
+    assert recall_of(probed(full_content, 56, intensity={"DNA damage": 0.5})) is None
 
 
 def test_every_picture_of_data_tells_how_many_are_behind_it(full_content: ReportContent) -> None:

@@ -19,7 +19,9 @@ from tests.screen.small_tables import (
 
 from phenovae.base.errors import InputError
 from phenovae.base.tables import read_table, write_table
-from phenovae.screen.bbbc021.tables import is_image_table, read_sites
+from phenovae.screen.bbbc021.image_rows import is_image_table
+from phenovae.screen.bbbc021.rows import read_header, read_rows
+from phenovae.screen.bbbc021.tables import read_sites
 from phenovae.screen.sites import METADATA, SITES
 
 
@@ -156,3 +158,12 @@ def test_a_table_with_semicolons_is_said_to_have_them(tmp_path: Path) -> None:
 def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no table none\.csv"):
         is_image_table(tmp_path / "none.csv")
+
+
+def test_the_header_is_read_without_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "image.csv"
+    path.write_bytes(b"\xef\xbb\xbf\r\nImage_FileName_DAPI,b\r\n" + b"1,2\r\n" * 50_000 + b"\xff")
+    assert read_header(path) == ["Image_FileName_DAPI", "b"]
+    assert is_image_table(path)
+    faults = read_rows(path, ["b"]).faults
+    assert [fault.what for fault in faults] == ["image.csv is not UTF-8 text: invalid start byte"]

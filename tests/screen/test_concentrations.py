@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phenovae.screen.bbbc021.tables import batch_of_plate, number
+from phenovae.screen.bbbc021.values import batch_of_plate, number
 from phenovae.screen.sites import SITES, channels_of, concentration_key, dose_text
 
 DOSES = st.floats(1e-9, 1e9)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from phenovae.screen.bbbc021.tables import is_image_table, read_sites
+from phenovae.screen.bbbc021.image_rows import is_image_table
+from phenovae.screen.bbbc021.tables import read_sites
 from phenovae.screen.design import Design, check_design
 from phenovae.screen.partners import treatments
 

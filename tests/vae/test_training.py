@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -270,6 +272,70 @@ def test_a_loss_that_is_no_number_names_step_term_and_cells(
     assert note["state"]["step"] == 4
 
 
+class Sharp:
+    """A term whose loss is 0 and whose gradient is no number: a root at 0."""
+
+    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
+        pass
+
+    def weight(self, step: int) -> float:
+        return 1.0
+
+    def __call__(
+        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        return (0 * reconstruction.mean.flatten(1)).square().sum(dim=1).sqrt()
+
+
+class Constant(Sharp):
+    """A term with no gradient at all."""
+
+    def __call__(
+        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        return torch.ones(len(batch))
+
+
+class Endless(Sharp):
+    """A term of infinite weight on a finite loss."""
+
+    def weight(self, step: int) -> float:
+        return math.inf
+
+    def __call__(
+        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        return reconstruction.mean.flatten(1).mean(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (("kl", "sharp", "constant"), "gradient of the model.* in the term sharp$"),
+        (("sharp", "kl", "sharper"), "gradient of the model.* in the terms sharp and sharper$"),
+        (("exploding", "kl", "explosive"), "in the terms exploding and explosive, for 1 of 16"),
+        (("kl", "endless"), "loss is not .* in the term endless$"),
+    ],
+)
+def test_every_term_that_is_no_number_is_named(
+    toy: ModuleType,
+    trained: Callable[..., Summary],
+    tmp_path: Path,
+    terms: tuple[str, ...],
+    said: str,
+) -> None:
+    makers = {
+        **TERMS,
+        "sharp": Sharp, "sharper": Sharp, "constant": Constant, "endless": Endless,
+        "exploding": Exploding, "explosive": Exploding,
+    }  # fmt: skip
+    recipe = toy.recipe(objective={"terms": ("reconstruction", *terms)})
+    with pytest.raises(TrainingError) as caught:
+        trained(tmp_path, recipe, terms=makers)
+    assert re.search(said, caught.value.what)
+    assert str(caught.value.where).startswith("cell_")
+
+
 class EdgeTerm:
     """Fewer bright means: a new idea, in a class of its own."""
 
@@ -316,6 +382,25 @@ class Critic(nn.Module):
     ) -> Tensor:
         gap = batch.mean(dim=(2, 3)) - reconstruction.mean.mean(dim=(2, 3))
         return (gap * self.score).sum(dim=1) + self.score.square().sum()
+
+
+class TornCritic(Critic):
+    """A critic whose own loss is finite and has no finite gradient."""
+
+    def own_loss(
+        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        return (0 * self.score).square().sum().sqrt().expand(len(batch))
+
+
+def test_a_gradient_of_a_terms_own_parameters_names_the_term(
+    toy: ModuleType, trained: Callable[..., Summary], tmp_path: Path
+) -> None:
+    recipe = toy.recipe(objective={"terms": ("reconstruction", "kl", "critic")})
+    said = r"gradient of a term's own parameters .* step 0 .* in the term critic$"
+    with pytest.raises(TrainingError) as caught:
+        trained(tmp_path, recipe, terms={**TERMS, "critic": TornCritic})
+    assert re.search(said, caught.value.what)
 
 
 def test_a_term_with_parameters_has_an_optimiser_of_its_own_and_resumes(

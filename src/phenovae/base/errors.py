@@ -52,7 +52,15 @@ class TrainingError(PhenovaeError):
 
 
 class RunBusyError(PhenovaeError):
-    """Another process is at work on the same run."""
+    """Another process is at work on the same run, or in the same folder."""
+
+
+class FetchError(InputError):
+    """A file cannot be fetched from where it should be."""
+
+
+class ArchiveError(InputError):
+    """An archive is damaged, or not safe to unpack."""
 
 
 class MissingExtraError(PhenovaeError):

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -112,6 +113,53 @@ def write_table(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
         pq.write_table(table, partial, compression="zstd")
 
 
+class TableWriter:
+    """Writes a table piece by piece, in bounded memory; it is there whole or not at all.
+
+    A context manager: the file takes its name when the block succeeds. Every piece has the columns
+    of the first one.
+    """
+
+    def __init__(self, path: Path, schema: Schema) -> None:
+        self._schema = schema
+        self._context = writing(path)
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        self._partial = self._context.__enter__()
+        return self
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Append rows. Raises InputError where a value does not fit the schema."""
+        table = to_arrow(frame, self._schema)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        elif kind is None:
+            pq.write_table(to_arrow(empty_table(self._schema), self._schema), self._partial)
+        self._context.__exit__(kind, error, trace)
+
+
+def empty_table(schema: Schema) -> pd.DataFrame:
+    """A frame of the schema's fixed columns without a row."""
+    kinds = {"string": "object", "bool": "bool"}
+    return pd.DataFrame(
+        {
+            column.name: pd.Series(dtype=kinds.get(column.dtype, column.dtype))
+            for column in schema.columns
+        }
+    )
+
+
 def check_schema(found: pa.Schema, schema: Schema, path: Path) -> None:
     """Raise InputError unless a file's Arrow schema is this schema, of this version or older."""
     notes = found.metadata or {}
@@ -137,6 +185,14 @@ def check_schema(found: pa.Schema, schema: Schema, path: Path) -> None:
                 f"not {field.type}",
                 where=path,
             )
+
+
+def read_rows(path: Path, schema: Schema, column: str, value: str) -> pd.DataFrame:
+    """The rows of a table that have this value in a column, other row groups left unread."""
+    with pq.ParquetFile(path) as file:
+        check_schema(file.schema_arrow, schema, path)
+    found: pd.DataFrame = pq.read_table(path, filters=[(column, "==", value)]).to_pandas()
+    return found
 
 
 def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pd.DataFrame:

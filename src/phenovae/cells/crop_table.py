@@ -16,9 +16,11 @@ import pandas as pd
 
 from phenovae.base.errors import Fault, FaultsError, InputError
 from phenovae.cells.records import Origin, Records, read_header, read_records
+from phenovae.screen.bbbc021.image_rows import is_image_table
 from phenovae.screen.bbbc021.knowledge import rules
 from phenovae.screen.bbbc021.names import parse_crop, parse_field, unique_id
-from phenovae.screen.bbbc021.tables import batch_of_plate, is_image_table, number, read_sites
+from phenovae.screen.bbbc021.tables import read_sites
+from phenovae.screen.bbbc021.values import batch_of_plate, number
 from phenovae.screen.roles import assign_roles
 from phenovae.screen.sites import METADATA, Role, concentration_key
 from phenovae.screen.wells import canonical_well

@@ -88,11 +88,13 @@ def _measure(
     level = noise_level(images)
     variance = images.var((-1, -2), dtype=np.float64)
     share = np.divide(level**2, variance, out=np.ones_like(variance), where=variance > 0)
-    flat = images.reshape(*images.shape[:2], -1)
-    top = flat.shape[-1] - 1
-    places = (top // 2, int(top * 0.995))
-    ordered = np.partition(flat, places, axis=-1)
-    height = (ordered[..., places[1]] - ordered[..., places[0]]).astype(np.float64)
+    # Whole numbers of 16 bits are sorted faster than floats are partitioned.
+    ordered = np.sort(crops.reshape(*crops.shape[:2], -1), axis=-1)
+    top = ordered.shape[-1] - 1
+    high, middle = (
+        ordered[..., place].astype(np.float64) for place in (int(top * 0.995), top // 2)
+    )
+    height = high - middle
     contrast = np.divide(height, level, out=np.where(height > 0, np.inf, 0.0), where=level > 0)
     signal = np.minimum(contrast, 1e6).max(axis=1)
     return np.minimum(share, 1).min(axis=1), signal, (variance == 0).all(axis=1)

@@ -36,8 +36,8 @@ class Refusal:
     site: int | None = None
 
 
-def write_refusals(refusals: Sequence[Refusal], path: Path) -> None:
-    """Write the table of errors; it has no rows where all went well."""
+def refusal_frame(refusals: Sequence[Refusal]) -> pd.DataFrame:
+    """Refusals as a table of `ERRORS`; it has no rows where all went well."""
     names = {name.lower(): name for name in ERRORS.names}
     rows = [{names[key]: value for key, value in asdict(each).items()} for each in refusals]
     frame = pd.DataFrame(rows, columns=list(ERRORS.names))
@@ -45,4 +45,9 @@ def write_refusals(refusals: Sequence[Refusal], path: Path) -> None:
         frame[column.name] = frame[column.name].astype(
             "Int64" if column.dtype == "int64" else "object"
         )
-    write_table(frame, path, ERRORS)
+    return frame
+
+
+def write_refusals(refusals: Sequence[Refusal], path: Path) -> None:
+    """Write the table of errors."""
+    write_table(refusal_frame(refusals), path, ERRORS)

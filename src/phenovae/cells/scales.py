@@ -68,11 +68,16 @@ def fit_scales(
 ) -> dict[str, Scale]:
     """A scale for each of these plates, from the control cells among these rows of a store.
 
-    A plate with few controls leans on those of its batch, and the batch on all controls. Raises
-    InputError where there is no cell at all.
+    A plate with few controls leans on those of its batch, and the batch on all controls. Where the
+    screen has none, all cells of a plate stand for them. Raises InputError where there is no cell
+    at all.
     """
     table = store.table.iloc[rows]
     control = (table["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy()
+    kind = "controls"
+    if not control.any():
+        control, kind = np.ones(len(table), bool), "cells, of any treatment,"
+        logger.warning("there are no negative controls; plates are scaled by all of their cells")
     plate, batch = table["Metadata_Plate"].to_numpy(), table["Metadata_Batch"].to_numpy()
     batch_of = dict(
         store.table.drop_duplicates("Metadata_Plate")[["Metadata_Plate", "Metadata_Batch"]]
@@ -90,7 +95,7 @@ def fit_scales(
         if home not in of_batch:
             of_batch[home] = _leaning(store, rows[near], everywhere, options, seed, home)
         source = (
-            f"{own[name].sum()} controls of the plate, {near.sum()} of {home}, "
+            f"{own[name].sum()} {kind} of the plate, {near.sum()} of {home}, "
             f"{some.sum()} {kinds} in all"
         )
         scale = _leaning(store, rows[own[name]], of_batch[home], options, seed, name)

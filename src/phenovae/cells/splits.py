@@ -59,6 +59,10 @@ class SplitOptions(Options):
     stratify: Literal["none", "role", "treatment", "batch"] = Field(
         "role", description="what the parts should have in like shares; never the mechanism"
     )
+    one_treatment: bool = Field(
+        default=False,
+        description="train even where all cells had one treatment and nothing can be told apart",
+    )
 
 
 def make_splits(table: pd.DataFrame, options: SplitOptions, seed: int) -> pd.DataFrame:

@@ -15,11 +15,11 @@ import pandas as pd
 from phenovae.base.errors import PhenovaeError, StoreError
 from phenovae.base.files import replace_folder, sha256_of_file, write_json
 from phenovae.base.tables import write_table
-from phenovae.cells.measures import intensity, intensity_names
-from phenovae.cells.quality import QualityOptions, quality
+from phenovae.cells.quality import QualityOptions
+from phenovae.cells.rows import store_rows
 from phenovae.cells.shards import ShardWriter
 from phenovae.cells.store import CARD, DTYPES, FORMAT, TABLE, Shard, StoreCard
-from phenovae.cells.table import CELL_METADATA, CELLS
+from phenovae.cells.table import CELLS
 
 
 class StoreWriter:
@@ -89,7 +89,10 @@ class StoreWriter:
                 where=self._folder,
                 mend="make room on the disk and start again",
             ) from error
-        self._tables.append(self._row_block(crops, table.reset_index(drop=True), offset))
+        rows = store_rows(
+            crops, table, self._channels, self._quality, shard=len(self._shards), offset=offset
+        )
+        self._tables.append(rows)
 
     def finish(self) -> int:
         """Write the table and the card, and put the store in its place; return the crops."""
@@ -137,18 +140,3 @@ class StoreWriter:
             file = f"crops-{len(self._shards):05d}.npy"
             self._shards.append(Shard(file, self._plate, self._open.cells, digest))
             self._open = None
-
-    def _row_block(
-        self, crops: npt.NDArray[np.generic], table: pd.DataFrame, offset: int
-    ) -> pd.DataFrame:
-        block = table[list(CELL_METADATA)].copy()
-        block["Store_Shard"] = len(self._shards)
-        block["Store_Offset"] = np.arange(offset, offset + len(crops))
-        for name in ("Position_Row", "Position_Column"):
-            block[name] = table[name].astype(float) if name in table else np.nan
-        measured = quality(crops, self._quality)
-        block["Quality_Noise"] = measured.noise
-        block["Quality_Signal"] = measured.signal
-        block["Quality_Flag"] = measured.flag
-        statistics = pd.DataFrame(intensity(crops), columns=intensity_names(self._channels))
-        return pd.concat([block, statistics], axis=1)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from phenovae.cli.shared import UNREAD, Resume, Settings, console_of
+from phenovae.cli.shared import (
+    UNREAD,
+    Resume,
+    Scheduler,
+    Settings,
+    Workers,
+    console_of,
+    with_workers,
+)
 
 
 def command(
@@ -19,6 +27,8 @@ def command(
         bool, typer.Option("--dry-run", help="Say what would run, and why.")
     ] = False,
     resume: Resume = True,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run all stages: finished ones are skipped, changed ones rerun, a killed run goes on.
 
@@ -28,7 +38,7 @@ def command(
     from phenovae.pipeline.config import load_config
     from phenovae.pipeline.execute import plan_run
 
-    resolved = load_config(config, settings or [])
+    resolved = load_config(config, with_workers(settings, workers, scheduler))
     if dry_run:
         for plan in plan_run(resolved, out):
             typer.echo(f"{'run ' if plan.runs else 'skip'}  {plan.stage.name:<11} {plan.why}")

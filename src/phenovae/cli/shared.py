@@ -30,7 +30,35 @@ Resume = Annotated[
         help="Go on with a stopped training as if it had never stopped, or train anew.",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        metavar="N",
+        help="Local worker processes for work on fields; 0: one for each core. The outcome is the "
+        "same.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler to work on fields instead."
+    ),
+]
 Again = Annotated[bool, typer.Option("--again", help="Run the stage even if nothing has changed.")]
+
+
+def with_workers(
+    settings: list[str] | None, workers: int | None, scheduler: str | None
+) -> list[str]:
+    """The settings, with those that `--workers` and `--scheduler` stand for."""
+    found = list(settings or [])
+    if workers is not None:
+        found.append(f"workers.count={workers}")
+    if scheduler is not None:
+        found.append(f"workers.scheduler={scheduler}")
+    return found
 
 
 def console_of(context: typer.Context) -> Console:

@@ -16,9 +16,18 @@ from phenovae.pipeline.execute import run_all
 def run_and_tell(config: Config, run: Path, console: Console, *, resume: bool = True) -> int:
     """Run every stage, print the scores and the report's path; return the inputs left unread."""
     finished = run_all(config, run, console.progress, resume=resume)
+    tell_skipped(run)
     tell_scores(run)
     tell_unread(finished.unread, run)
     return finished.unread
+
+
+def tell_skipped(run: Path) -> None:
+    """Name the stages of a run that had nothing to do, with the reason."""
+    from phenovae.pipeline.execute import skipped_stages
+
+    for reason, names in skipped_stages(run).items():
+        typer.echo(f"not done: {', '.join(names)}: {reason}")
 
 
 def tell_unread(unread: int, run: Path) -> None:
@@ -48,7 +57,8 @@ def tell_design(run: Path) -> None:
 
 def tell_scores(run: Path) -> None:
     """Print the scores of a run as a table of text, and where its report is."""
-    records = read_json(run / paths.SCORES)
+    scores = run / paths.SCORES
+    records = read_json(scores) if scores.exists() else []
     rows = (
         [_row(record) for record in records if isinstance(record, dict)]
         if isinstance(records, list)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from phenovae.base.errors import UsageError, nearest
 from phenovae.base.options import Options
 from phenovae.profiles.recipe import Recipe
 
+FIT_ALL = "+fit-all"
 _PACKAGE = "phenovae.evaluate.protocols"
 
 
@@ -32,6 +33,26 @@ class Protocol(Options):
     def label(self) -> str:
         """Name and version, as scores are marked: `cells-mean@1`."""
         return f"{self.name}@{self.version}"
+
+    @model_validator(mode="after")
+    def _says_what_it_fits_on(self) -> Self:
+        # Scores share a column by their protocol's name, and these are other quantities.
+        if (self.recipe.fit_on == "all_wells") != self.name.endswith(FIT_ALL):
+            raise ValueError(
+                f"a protocol whose transforms are fitted on all wells, and no other, has a name "
+                f"that ends in {FIT_ALL}"
+            )
+        return self
+
+    def fitted_on_all_wells(self) -> Protocol:
+        """The same protocol with its transforms fitted on all wells, under a name that says so.
+
+        One without transforms, or of that kind already, stays as it is.
+        """
+        if not self.recipe.transforms or self.name.endswith(FIT_ALL):
+            return self
+        recipe = self.recipe.model_copy(update={"fit_on": "all_wells"})
+        return self.model_copy(update={"name": self.name + FIT_ALL, "recipe": recipe})
 
 
 def protocol_names() -> list[str]:

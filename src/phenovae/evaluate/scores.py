@@ -49,7 +49,7 @@ def evaluate(
     records: list[Record] = []
     outcomes: dict[str, NeighbourScore] = {}
     for metric, rule in METRICS:
-        base = _base(features, protocol, metric, seed, profiles.cells, profiles.controls)
+        base = _base(features, protocol, metric, seed, profiles.cells, profiles.fitted_on)
         if len(profiles.metadata) < 2:
             records.append({**base, "reason": "fewer than two annotated treatments"})
             continue
@@ -82,7 +82,7 @@ def _base(
     metric: str,
     seed: int,
     cells: int,
-    controls: int,
+    fitted_on: int,
 ) -> Record:
     return {
         "features": features.name,
@@ -96,7 +96,8 @@ def _base(
         "high": None,
         "seed": seed,
         "cells": cells,
-        "controls": controls,
+        "controls": 0 if protocol.recipe.fit_on == "all_wells" else fitted_on,
+        "fitted_on": {"wells": protocol.recipe.fit_on, "rows": fitted_on},
         "dimensions": len(features.columns),
         "parameters": protocol.model_dump(mode="json"),
     }

@@ -14,10 +14,12 @@ from pydantic.fields import FieldInfo
 from phenovae.base.errors import UsageError, nearest
 from phenovae.base.files import write_text
 from phenovae.base.options import Options
+from phenovae.cells.options import CropOptions
 from phenovae.cells.quality import QualityOptions
 from phenovae.cells.sampling import SamplingOptions
 from phenovae.cells.splits import SplitOptions
 from phenovae.cells.view import ViewOptions
+from phenovae.pipeline.workers import WorkersOptions
 from phenovae.twin.options import TwinOptions
 from phenovae.vae.options import (
     AugmentOptions,
@@ -37,27 +39,68 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 class InputOptions(Options):
     """Where the cells come from."""
 
-    source: Literal["crops", "twin"] = Field(
-        "crops", description="crops: single-cell .npy files; twin: a synthetic screen, drawn here"
+    source: Literal["crops", "raw", "twin"] = Field(
+        "crops",
+        description="crops: single-cell .npy files; raw: whole fields; twin: a synthetic screen, "
+        "drawn here",
+    )
+    images: Path | None = Field(
+        None, description="raw: folder of the images, with its plates in it"
     )
     crops: Path | None = Field(None, description="folder of <field>_<cell>.npy files")
     metadata: Path | None = Field(
         None,
         description="CSV: one row a crop (the single-cell table), or the official image table, "
-        "which is then joined by the unique id in the names",
+        "which is then joined by the unique id in the names; raw: the official image table, or a "
+        "CellProfiler LoadData CSV",
+    )
+    platemap: Path | None = Field(
+        None,
+        description="raw: CSV of what each well was treated with: plate, well, compound, "
+        "concentration [µM], moa, role",
+    )
+    pattern: str = Field(
+        "",
+        description="raw, without a table of images: how plate, well, site and channel stand in "
+        "the images' paths, as in {plate}/{well}_s{site}_w{channel}.tif, or a regular expression "
+        "with these groups",
+    )
+    channel_tags: dict[str, str] = Field(
+        default_factory=dict,
+        description="raw: what stands for each channel in the pattern's {channel}",
+    )
+    planes: dict[str, int] = Field(
+        default_factory=dict,
+        description="raw: plane of each channel, from 0, where one file has several (RGB: red 0, "
+        "green 1, blue 2)",
+    )
+    batch_pattern: str = Field(
+        "",
+        description="raw: regular expression whose first group, in a plate's name, is its batch; "
+        "empty: the plate map's column batch",
+    )
+    negative_controls: tuple[str, ...] = Field(
+        ("DMSO",),
+        description="raw: compounds that are negative controls, where no column role says so",
+    )
+    nuclei: str = Field("", description="raw: channel that shows nuclei; empty: the first one")
+    labels: Path | None = Field(
+        None,
+        description="raw: folder of label images of nuclei made elsewhere, named as the nucleus "
+        "images; nothing is segmented then",
     )
     moa: Path | None = Field(
         None, description="CSV of known mechanisms, used with the official image table"
     )
     channels: tuple[str, ...] = Field(
-        ("DAPI", "Actin", "Tubulin"), description="channels in the order of the crops' last axis"
+        (),
+        description="channels in the order that crops have them; empty: those of the screen, if it "
+        "is one that phenovae knows",
     )
     pixel_size_um: Annotated[float, Field(gt=0)] | None = Field(
         None, description="size of a pixel [µm], if known"
     )
-    crop_size: int = Field(
-        68, ge=8, le=1024, description="side of a crop cut from a field [px]; source twin alone"
-    )
+    crop_size: int = Field(68, ge=8, le=1024, description="side of a crop cut from a field [px]")
 
 
 class EvaluateOptions(Options):
@@ -71,6 +114,11 @@ class EvaluateOptions(Options):
         "all",
         description="cells that are scored, controls with them: all that are not flagged, or one "
         "side of the splits that the model was trained with",
+    )
+    fit_on: Literal["auto", "negative_controls", "all_wells"] = Field(
+        "auto",
+        description="wells that transforms are fitted on; auto: negative controls, or all wells "
+        "where there are none, which the protocol's name then says (`+fit-all`)",
     )
     probe: bool = Field(
         default=True, description="also run the cell-level leave-compound-out probe"
@@ -94,6 +142,7 @@ class Config(Options):
     seed: int = Field(0, ge=0, description="the one seed of the run")
     input: InputOptions = Field(default_factory=lambda: InputOptions())
     twin: TwinOptions = Field(default_factory=lambda: TwinOptions())
+    cells: CropOptions = Field(default_factory=lambda: CropOptions())
     quality: QualityOptions = Field(default_factory=lambda: QualityOptions())
     view: ViewOptions = Field(default_factory=lambda: ViewOptions())
     split: SplitOptions = Field(default_factory=lambda: SplitOptions())
@@ -104,6 +153,7 @@ class Config(Options):
     train: TrainOptions = Field(default_factory=lambda: TrainOptions())
     embed: EmbedOptions = Field(default_factory=lambda: EmbedOptions())
     evaluate: EvaluateOptions = Field(default_factory=lambda: EvaluateOptions())
+    workers: WorkersOptions = Field(default_factory=lambda: WorkersOptions())
     report: ReportOptions = Field(default_factory=lambda: ReportOptions())
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from phenovae.base.errors import InputError, UsageError
@@ -14,7 +14,7 @@ from phenovae.pipeline.config import Config, load_config, write_config
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.lock import locked
 from phenovae.pipeline.order import stages_of
-from phenovae.pipeline.stage import Plan, Stage, Work, perform, plan
+from phenovae.pipeline.stage import Plan, Stage, Work, perform, plan, reason_to_skip, skip
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +23,15 @@ CONFIG_NAME = "config.yaml"
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run came to: which stages ran, and how many named inputs could not be used."""
+    """What a run came to: which stages ran, and how many named inputs could not be used.
+
+    `skipped` were finished before; `without` had nothing to do, for the reason given.
+    """
 
     ran: tuple[str, ...]
     skipped: tuple[str, ...]
     unread: int
+    without: Mapping[str, str] = field(default_factory=dict)
 
 
 def config_of_run(run: Path, config: Path | None, settings: Sequence[str]) -> Config:
@@ -110,6 +114,7 @@ def _run(
         work = Work(run=run, config=config, progress=progress, resume=resume)
         ran: list[str] = []
         skipped: list[str] = []
+        without: dict[str, str] = {}
         for each in plans:
             name = each.stage.name
             if name not in wanted:
@@ -121,13 +126,19 @@ def _run(
             logger.info("%s: %s", name, each.stage.says)
             # What follows is struck as well: stopped in between, it must not pass for finished.
             journal.forget({name} | _followers(name, stages))
+            reason = reason_to_skip(each.stage, work, journal)
+            if reason is not None:
+                skip(each, work, journal, reason)
+                logger.warning("%s: skipped: %s", name, reason)
+                without[name] = reason
+                continue
             entry = perform(each, work, journal)
             logger.info("%s: done in %.1f s", name, entry.seconds)
             ran.append(name)
         unread = sum(
             journal.stages[stage.name].unread for stage in stages if stage.name in journal.stages
         )
-    return Finished(tuple(ran), tuple(skipped), unread)
+    return Finished(tuple(ran), tuple(skipped), unread, without)
 
 
 def _sweep(run: Path) -> None:
@@ -164,6 +175,15 @@ def _needed_by(wanted: set[str], stages: tuple[Stage, ...]) -> set[str]:
 
 def _followers(name: str, stages: tuple[Stage, ...]) -> set[str]:
     return {stage.name for stage in stages if name in _needed_by({stage.name}, stages)}
+
+
+def skipped_stages(run: Path) -> dict[str, list[str]]:
+    """Stages of a run that had nothing to do, by the reason."""
+    found: dict[str, list[str]] = {}
+    for name, entry in Journal.open(run, 0).stages.items():
+        if entry.skipped:
+            found.setdefault(entry.skipped, []).append(name)
+    return found
 
 
 def existing_run(run: Path) -> Path:

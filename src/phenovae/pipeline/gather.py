@@ -11,7 +11,7 @@ import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import read_json, sha256_of_file
-from phenovae.base.tables import read_table
+from phenovae.base.tables import Schema, empty_table, read_table
 from phenovae.cells.store import CellStore
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, config_text
@@ -20,8 +20,7 @@ from phenovae.pipeline.stages.evaluate import NEIGHBOURS, PROFILES
 from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.facts import mapping
 from phenovae.screen.bbbc021.knowledge import published
-
-_WEIGHTS = "model.safetensors"
+from phenovae.vae.file_names import DIAGNOSTICS, HISTORY, PICTURES, WEIGHTS
 
 
 def gather(run: Path, config: Config) -> ReportContent:
@@ -30,22 +29,24 @@ def gather(run: Path, config: Config) -> ReportContent:
     facts = {name: entry.facts for name, entry in journal.stages.items()}
     store = CellStore.open(run / paths.CELLS)
     flags = store.table["Quality_Flag"].to_numpy(dtype=object)
+    without = {name: entry.skipped for name, entry in journal.stages.items() if entry.skipped}
+    trained, scored = "train" not in without, "evaluate" not in without
     synthetic = config.input.source == "twin"
     return ReportContent(
         title=config.report.title or run.resolve().name,
         synthetic=synthetic,
         source=store.card.source + (" of a synthetic screen" if synthetic else ""),
         channels=store.channels,
-        design=design_of(run),
+        design=_design(journal),
         imported=mapping(read_json(run / paths.IMPORT)),
         flagged=_flagged(store, flags, config.report.flagged_cells),
-        history=pd.read_csv(run / paths.MODEL / "history.csv"),
+        history=pd.read_csv(run / paths.MODEL / HISTORY) if trained else pd.DataFrame(),
         summary=mapping(facts.get("train", {}).get("summary")),
-        diagnostics=mapping(read_json(run / paths.MODEL / "diagnostics.json")),
-        pictures=_pictures(run / paths.MODEL / "pictures.npz"),
-        records=_records(run / paths.SCORES),
-        neighbours=read_table(run / paths.NEIGHBOURS, NEIGHBOURS),
-        profiles=read_table(run / paths.PROFILES, PROFILES),
+        diagnostics=mapping(read_json(run / paths.MODEL / DIAGNOSTICS)) if trained else {},
+        pictures=_pictures(run / paths.MODEL / PICTURES),
+        records=_records(run / paths.SCORES) if scored else [],
+        neighbours=_table(run / paths.NEIGHBOURS, NEIGHBOURS, there=scored),
+        profiles=_table(run / paths.PROFILES, PROFILES, there="profile" not in without),
         confusions={
             name: mapping(table)
             for name, table in mapping(facts.get("evaluate", {}).get("confusion")).items()
@@ -60,7 +61,11 @@ def gather(run: Path, config: Config) -> ReportContent:
         checksums={
             "cell store": store.fingerprint(),
             "splits": str(facts.get("split", {}).get("hash", "not recorded")),
-            "weights of the model": sha256_of_file(run / paths.MODEL / _WEIGHTS),
+            **(
+                {"weights of the model": sha256_of_file(run / paths.MODEL / WEIGHTS)}
+                if trained
+                else {}
+            ),
         },
         crop_um=_micrometres(store, store.card.crop_size[-1]),
         picture_um=_micrometres(
@@ -68,13 +73,22 @@ def gather(run: Path, config: Config) -> ReportContent:
             store.card.crop_size[-1] if config.view.fit == "resize" else config.view.size,
         ),
         flagged_total=int((flags != "").sum()),
+        skipped=without,
     )
 
 
 def design_of(run: Path) -> Mapping[str, object]:
     """The design of a run's screen as its stage `sites` found it; empty before that has run."""
-    entry = Journal.open(run, 0).stages.get("sites")
+    return _design(Journal.open(run, 0))
+
+
+def _design(journal: Journal) -> Mapping[str, object]:
+    entry = journal.stages.get("sites")
     return mapping(entry.facts.get("design")) if entry is not None else {}
+
+
+def _table(path: Path, schema: Schema, *, there: bool) -> pd.DataFrame:
+    return read_table(path, schema) if there else empty_table(schema)
 
 
 def _records(path: Path) -> list[Record]:

@@ -14,7 +14,7 @@ from phenovae import __version__
 from phenovae.base.errors import InputError
 from phenovae.base.files import read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 _NAME = "run.json"
 _RECORDED = (
     "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "scikit-image", "torch",
@@ -24,7 +24,11 @@ _RECORDED = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One finished stage."""
+    """One finished stage, or one that had nothing to do for the reason that `skipped` gives.
+
+    `settings` is the part of the configuration that it rests on, `made_with` the versions of the
+    code; journals of format 1 have neither.
+    """
 
     fingerprint: str
     started: str
@@ -34,6 +38,9 @@ class Entry:
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     unread: int = 0
+    skipped: str = ""
+    settings: dict[str, object] | None = None
+    made_with: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

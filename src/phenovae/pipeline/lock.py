@@ -1,82 +1,13 @@
-"""One process at a time on a run; the lock falls with its holder, however that ends."""
+"""One process at a time on a run."""
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
-from phenovae.base.errors import PhenovaeError, RunBusyError
-
-_LOCK = ".lock"
-_HOLDER = ".holder.json"
+from phenovae.base.lock import locked_folder
 
 
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(run: Path) -> AbstractContextManager[None]:
     """Hold the run's lock. Raises RunBusyError, naming the process that has it."""
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        file = (run / _LOCK).open("a+b")
-    except OSError as error:
-        raise PhenovaeError(
-            f"cannot write into the run's folder: {error.strerror or error}",
-            where=run,
-            mend="choose a folder that you may write to with --out",
-        ) from error
-    with file:
-        if not _take(file):
-            raise RunBusyError(
-                f"another process is at work on this run: {_holder(run)}",
-                where=run,
-                mend="wait for it to end, stop it, or use another --out",
-            )
-        note = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        # The note is a courtesy to the second; a full disk is told of by what needs the room.
-        with suppress(OSError):
-            (run / _HOLDER).write_text(json.dumps(note), encoding="utf-8")
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                (run / _HOLDER).unlink(missing_ok=True)
-
-
-def _holder(run: Path) -> str:
-    try:
-        note = json.loads((run / _HOLDER).read_text(encoding="utf-8"))
-        return f"process {note['pid']} on {note['host']} since {note['since']}"
-    except (OSError, ValueError, KeyError):
-        return "its name is not known"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _take(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    return locked_folder(run, name="run", option="--out")

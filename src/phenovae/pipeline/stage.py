@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +15,7 @@ from phenovae import __version__
 from phenovae.base.errors import InputError, PhenovaeError, UsageError
 from phenovae.base.files import sha256_of, sha256_of_file
 from phenovae.base.progress import SILENT, Progress
+from phenovae.pipeline.changes import Basis, changes
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.journal import Entry, Journal, collecting_warnings
 
@@ -46,27 +48,31 @@ class Stage:
     """One arrow of the data's way.
 
     `version` grows when the stage's code changes what it writes; `options` picks the part of the
-    configuration that matters to it; `inputs` names files and folders outside the run.
+    configuration that matters to it, under the configuration's own keys; `inputs` names files and
+    folders outside the run. `why_not` gives the reason where the data leave the stage nothing to
+    do; the stages that need it are then skipped too, but for those that can do without.
     """
 
     name: str
     version: int
     needs: tuple[str, ...]
     outputs: tuple[str, ...]
-    options: Callable[[Config], object]
+    options: Callable[[Config], Mapping[str, object]]
     perform: Callable[[Work], Outcome]
     inputs: Callable[[Config], Mapping[str, Path]] = lambda _config: {}
     says: str = ""
     verb: str = ""
+    why_not: Callable[[Work], str | None] = lambda _work: None
+    can_do_without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Whether a stage would run, and why; `inputs` are the hashes of its named inputs."""
+    """Whether a stage would run, and why; `basis` is what its outcome would rest on."""
 
     stage: Stage
     fingerprint: str
-    inputs: Mapping[str, str]
+    basis: Basis
     runs: bool
     why: str
 
@@ -96,10 +102,8 @@ def fingerprint_of_input(path: Path) -> str:
     )
 
 
-def fingerprint(
-    stage: Stage, config: Config, upstream: Mapping[str, str], journal: Journal
-) -> tuple[str, dict[str, str]]:
-    """The stage's fingerprint, and the hashes of the named inputs that went into it.
+def basis_of(stage: Stage, config: Config, journal: Journal) -> Basis:
+    """What the stage's outcome rests on, besides the stages that it needs.
 
     What a finished stage has read may be gone since: its recorded hash then stands for it, so that
     a run can be moved, or its crops put away, once they are imported.
@@ -113,16 +117,23 @@ def fingerprint(
             inputs[name] = kept[name]
         else:
             inputs[name] = fingerprint_of_input(path)
+    return Basis(
+        settings={"seed": config.seed, **stage.options(config)},
+        made_with={"phenovae": __version__, "version of the stage": str(stage.version)},
+        inputs=inputs,
+    )
+
+
+def fingerprint(stage: Stage, basis: Basis, upstream: Mapping[str, str]) -> str:
+    """What tells a stage's outcome from that of other options, inputs, code or stages before it."""
     parts = {
         "stage": stage.name,
-        "version": stage.version,
-        "phenovae": __version__,
-        "seed": config.seed,
-        "options": stage.options(config),
-        "inputs": inputs,
+        "settings": basis.settings,
+        "made_with": basis.made_with,
+        "inputs": basis.inputs,
         "upstream": {name: upstream[name] for name in stage.needs},
     }
-    return sha256_of(parts), inputs
+    return sha256_of(parts)
 
 
 def plan(
@@ -138,31 +149,70 @@ def plan(
     upstream: dict[str, str] = {}
     changed: set[str] = set()
     for stage in stages:
-        mark, inputs = fingerprint(stage, config, upstream, journal)
+        basis = basis_of(stage, config, journal)
+        mark = fingerprint(stage, basis, upstream)
         upstream[stage.name] = mark
         if (
             journal.finished(stage.name, mark)
             and not changed & set(stage.needs)
             and stage.name not in again
         ):
-            plans.append(Plan(stage, mark, inputs, runs=False, why="finished and unchanged"))
+            plans.append(Plan(stage, mark, basis, runs=False, why="finished and unchanged"))
             continue
-        why = _reason(stage, mark, journal, changed)
+        why = _reason(stage, mark, basis, journal, changed)
         changed.add(stage.name)
-        plans.append(Plan(stage, mark, inputs, runs=True, why=why))
+        plans.append(Plan(stage, mark, basis, runs=True, why=why))
     return plans
 
 
-def _reason(stage: Stage, mark: str, journal: Journal, changed: set[str]) -> str:
+def _reason(stage: Stage, mark: str, basis: Basis, journal: Journal, changed: set[str]) -> str:
     entry = journal.stages.get(stage.name)
     if entry is None:
         return "has not run yet"
     before = [name for name in stage.needs if name in changed]
-    if before:
-        return f"comes after {', '.join(before)}"
+    reasons = [f"comes after {', '.join(before)}"] if before else []
+    reasons += changes(entry, basis)
+    if reasons:
+        return "; ".join(reasons)
     if entry.fingerprint != mark:
-        return "its part of the configuration or its input has changed"
+        return (
+            "its part of the configuration, its input or its code has changed; the run's journal "
+            "does not say which"
+        )
     return "an output of it is missing" if not journal.whole(stage.name) else "asked for again"
+
+
+def reason_to_skip(stage: Stage, work: Work, journal: Journal) -> str | None:
+    """Why a stage has nothing to do: a stage that it needs was skipped, or the data are not there.
+
+    Raises what the stage's own question raises.
+    """
+    for need in stage.needs:
+        entry = journal.stages.get(need)
+        if entry is not None and entry.skipped and need not in stage.can_do_without:
+            return entry.skipped
+    return stage.why_not(work)
+
+
+def skip(planned: Plan, work: Work, journal: Journal, reason: str) -> None:
+    """Write a stage into the journal as skipped; what an earlier run of it left is removed."""
+    for name in planned.stage.outputs:
+        path = work.run / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    entry = Entry(
+        fingerprint=planned.fingerprint,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        outputs=[],
+        inputs=dict(planned.basis.inputs),
+        skipped=reason,
+        settings=dict(planned.basis.settings),
+        made_with=dict(planned.basis.made_with),
+    )
+    journal.record(planned.stage.name, entry)
 
 
 def perform(planned: Plan, work: Work, journal: Journal) -> Entry:
@@ -193,10 +243,12 @@ def perform(planned: Plan, work: Work, journal: Journal) -> Entry:
         started=started,
         seconds=round(time.perf_counter() - clock, 2),
         outputs=list(stage.outputs),
-        inputs=dict(planned.inputs),
+        inputs=dict(planned.basis.inputs),
         warnings=list(said),
         facts=outcome.facts,
         unread=outcome.unread,
+        settings=dict(planned.basis.settings),
+        made_with=dict(planned.basis.made_with),
     )
     journal.record(stage.name, entry)
     return entry

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from phenovae.base.files import write_text
-from phenovae.report import facts, outcomes, pictures, tables
+from phenovae.report import facts, outcomes, pictures, recall, tables
 from phenovae.report.content import ReportContent
 from phenovae.report.words import method_sentences, summary_sentences
 
@@ -47,7 +47,10 @@ def _parts(content: ReportContent) -> dict[str, object]:
     return {
         "version": str(versions.get("phenovae", "of an unrecorded version")),
         "sentences": summary_sentences(
-            content.records, content.summary, synthetic=content.synthetic
+            content.records,
+            content.summary,
+            synthetic=content.synthetic,
+            skipped=content.skipped,
         ),
         "run_facts": facts.run_facts(content),
         "cells": pictures.cell_pictures(content),
@@ -57,6 +60,7 @@ def _parts(content: ReportContent) -> dict[str, object]:
         "training": pictures.training_pictures(content),
         "flagged": pictures.flagged_pictures(content),
         "score_tables": tables.score_tables(content),
+        "recall": recall.probe_recall(content),
         "published": (
             tables.published_table(content.published)
             if content.published and not content.synthetic

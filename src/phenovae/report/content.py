@@ -45,7 +45,7 @@ class ReportContent:
     `options` is the run's configuration as a tree, `checksums` SHA-256 sums by what they are of,
     `crop_um` the side of a raw crop in µm where it is known, `picture_um` that of what the model
     sees of it, `training` how many cells taught and chose, `flagged_total` how many crops were
-    flagged, whether or not some are shown.
+    flagged, whether or not some are shown, `skipped` stages that had nothing to do and why.
     """
 
     title: str
@@ -74,3 +74,4 @@ class ReportContent:
     crop_um: float | None = None
     picture_um: float | None = None
     flagged_total: int = 0
+    skipped: Mapping[str, str] = field(default_factory=dict)

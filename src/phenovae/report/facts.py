@@ -114,9 +114,15 @@ def quality_facts(content: ReportContent) -> Facts:
     found: Facts = []
     for key, name in (
         ("found", "files found"),
-        ("positions", "positions given"),
+        ("fields", "fields of view"),
+        ("read_fields", "fields read"),
+        ("flagged_fields", "fields thrown out"),
+        ("positions", "nuclei or tiles found"),
         ("imported", "cells in the store"),
         ("at_border", "cut by a border"),
+        ("small", "too small"),
+        ("large", "too large"),
+        ("in_flagged_fields", "in fields thrown out"),
         ("in_lost_fields", "in unreadable fields"),
         ("refused", "inputs refused"),
         ("rows_without_file", "rows without a file"),

@@ -10,7 +10,7 @@ from phenovae.report.facts import listed, mapping, percent, plural
 from phenovae.report.words import MODEL
 from phenovae.screen.bbbc021.knowledge import Published
 
-_PROBE = "probe"
+PROBE = "probe"
 _PROBE_SUMMARY = (
     "A linear classifier tells the mechanism of single cells of compounds it has not seen: "
     "balanced accuracy, the mean over mechanisms of the share of their cells that is told right."
@@ -48,7 +48,7 @@ def score_tables(content: ReportContent) -> list[Table]:
     found = []
     for label, records in groups.items():
         summary = mapping(records[0].get("parameters")).get("summary") or (
-            _PROBE_SUMMARY if records[0]["metric"] == _PROBE else "no summary recorded"
+            _PROBE_SUMMARY if records[0]["metric"] == PROBE else "no summary recorded"
         )
         found.append(
             Table(
@@ -169,7 +169,7 @@ def _label(record: Mapping[str, object]) -> str:
 
 def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
     value, low, high = record.get("value"), record.get("low"), record.get("high")
-    probe = record["metric"] == _PROBE
+    probe = record["metric"] == PROBE
     note = str(record.get("reason", ""))
     shown = "not scored"
     if isinstance(value, int | float):

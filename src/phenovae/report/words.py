@@ -51,9 +51,13 @@ def _interval(record: Record) -> str:
 
 
 def summary_sentences(
-    records: Sequence[Record], summary: Mapping[str, object], *, synthetic: bool
+    records: Sequence[Record],
+    summary: Mapping[str, object],
+    *,
+    synthetic: bool,
+    skipped: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """What the run found, in sentences."""
+    """What the run found, in sentences; `skipped` has the reasons of stages that did not run."""
     said: list[str] = []
     if synthetic:
         said.append(
@@ -66,6 +70,7 @@ def summary_sentences(
     said += _of_probe(records)
     if not said or (synthetic and len(said) == 1):
         reasons = sorted({str(r["reason"]) for r in records if "reason" in r})
+        reasons += dict.fromkeys((skipped or {}).values())
         said.append(
             "No treatment could be scored" + (f": {'; '.join(reasons)}." if reasons else ".")
         )

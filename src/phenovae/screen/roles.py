@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from phenovae.base.errors import InputError
 from phenovae.base.options import Options
 from phenovae.screen.sites import Role, concentration_key
 
@@ -35,6 +39,52 @@ class RoleRules(Options):
     )
     positive_controls: tuple[PositiveControl, ...] = Field((), description="positive controls")
     other: tuple[str, ...] = Field((), description="names that stand for no known compound")
+
+
+ROLE_WORDS: Mapping[str, Role] = {
+    **dict.fromkeys(
+        ("treatment", "treated", "trt", "sample", "compound", "test"), Role.TREATMENT
+    ),
+    **dict.fromkeys(
+        (
+            "negative_control", "negcon", "neg", "neg_control", "negative", "vehicle", "solvent",
+            "dmso", "mock", "untreated", "non_targeting", "nontargeting",
+        ),
+        Role.NEGATIVE_CONTROL,
+    ),
+    **dict.fromkeys(
+        (
+            "positive_control", "poscon", "pos", "pos_control", "positive", "poscon_cp",
+            "poscon_diverse", "poscon_orf",
+        ),
+        Role.POSITIVE_CONTROL,
+    ),
+    **dict.fromkeys(
+        ("other", "empty", "blank", "none", "excluded", "no_cells", "media", "medium"), Role.OTHER
+    ),
+}  # fmt: skip
+"""What tables call the roles of wells, compared without case and marks.
+
+Untreated wells are negative controls. `empty` says too little (no compound, or no cells) to be
+a control, and `control` alone does not say which: it is refused.
+"""
+
+
+def role_word(text: str) -> str:
+    """A word of a table as `ROLE_WORDS` has it: `Neg. Control` is `neg_control`."""
+    return re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
+
+
+def read_role(text: str) -> Role:
+    """The role that a table's word means. Raises InputError where it is none."""
+    role = ROLE_WORDS.get(role_word(text))
+    if role is None:
+        raise InputError(
+            "the role of the well is not known",
+            mend="write treatment (trt), negative_control (negcon), positive_control (poscon) "
+            "or other (empty)",
+        )
+    return role
 
 
 def assign_roles(sites: pd.DataFrame, rules: RoleRules) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import pandas as pd
@@ -39,13 +40,19 @@ SITE_COLUMNS: tuple[Column, ...] = (
 
 SITES = Schema(
     name="sites",
-    version=1,
+    version=2,  # 2: planes of files with several channels
     columns=SITE_COLUMNS,
     open=(
         OpenColumns(
             r"File_.+",
             "string",
             "image file of a channel, relative to the folder of images",
+            nullable=True,
+        ),
+        OpenColumns(
+            r"Plane_.+",
+            "int64",
+            "plane of a channel within its file, from 0; none where the file has one plane",
             nullable=True,
         ),
     ),
@@ -57,6 +64,24 @@ METADATA = tuple(column.name for column in SITE_COLUMNS)
 def channels_of(sites: pd.DataFrame) -> tuple[str, ...]:
     """Names of the channels that a sites table has files for, in order."""
     return tuple(str(c).removeprefix("File_") for c in sites.columns if str(c).startswith("File_"))
+
+
+def files_of(
+    sites: pd.DataFrame, channels: Sequence[str]
+) -> list[tuple[tuple[str | None, int | None], ...]]:
+    """File and plane of each channel, for every row; None for a file that is not there."""
+    nothing = [None] * len(sites)
+    columns = []
+    for channel in channels:
+        files = sites.get(f"File_{channel}", nothing)
+        planes = sites.get(f"Plane_{channel}", nothing)
+        columns.append(
+            [
+                (file if isinstance(file, str) else None, None if pd.isna(plane) else int(plane))
+                for file, plane in zip(files, planes, strict=True)
+            ]
+        )
+    return list(zip(*columns, strict=True)) if columns else [() for _ in nothing]
 
 
 def concentration_key(concentration: float) -> float:

@@ -11,14 +11,13 @@ from phenovae.base.files import write_json, writing
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import generator
 from phenovae.vae.data import Images, Rows
+from phenovae.vae.file_names import DIAGNOSTICS, PICTURES
 from phenovae.vae.model_files import TrainedModel, load_model
 from phenovae.vae.objectives import bits_per_dimension
 from phenovae.vae.options import Device
 from phenovae.vae.records import sigmas
 from phenovae.vae.validation import ACTIVE_VARIANCE, measure
 
-DIAGNOSTICS = "diagnostics.json"
-PICTURES = "pictures.npz"
 _SHOWN = 16
 
 

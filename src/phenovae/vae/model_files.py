@@ -16,6 +16,7 @@ from phenovae.base.files import read_json, sha256_of_file, write_json
 from phenovae.base.options import Options
 from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
+from phenovae.vae.file_names import CARD, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
 from phenovae.vae.options import (
     AugmentOptions,
@@ -28,8 +29,6 @@ from phenovae.vae.tensor_files import read_tensors, write_tensors
 from phenovae.vae.validation import to_device
 
 FORMAT = 1
-WEIGHTS = "model.safetensors"
-CARD = "model.json"
 
 
 class Recipe(Options):

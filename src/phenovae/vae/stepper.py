@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import torch
@@ -72,7 +72,8 @@ class Stepper:
     ) -> dict[str, float]:
         """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
 
-        Raises TrainingError where a loss or a gradient is not finite; nothing has changed then.
+        Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
+        has not changed then, unless the gradient is that of a term's own parameters.
         """
         rank = self.fabric.global_rank
         images = to_device(pixels, self.fabric.device)
@@ -85,23 +86,53 @@ class Stepper:
         posterior = Posterior(output.mu, output.logvar, output.z)
         reconstruction = Reconstruction(output.mean, output.nll)
         losses = self.objective(images, posterior, reconstruction)
-        loss = weighted(losses, self.objective.weights(step))
+        weights = self.objective.weights(step)
+        loss = weighted(losses, weights)
         figures = self._figures(loss, losses, posterior, reconstruction)
         if not math.isfinite(figures["loss"]):
-            raise non_finite(losses, images, names(), step, epoch)
+            sick = [name for name in losses if not math.isfinite(weights[name] * figures[name])]
+            raise non_finite(losses, sick, images, names(), step, epoch)
         norm = self._descend(MODEL, loss, step)
-        if len(self.optimisers) > 1 and math.isfinite(norm):
-            norm += self._descend_terms(images, output, step)
         if not math.isfinite(norm):
-            raise non_finite_gradient(names(), step, epoch)
-        figures["gradient"] = norm
+            sick = self._sick_gradients(images, noise, weights)
+            raise non_finite_gradient(sick, names(), step, epoch)
+        own = self._descend_terms(images, output, step) if len(self.optimisers) > 1 else {}
+        if sick := [name for name, each in own.items() if not math.isfinite(each)]:
+            raise non_finite_gradient(sick, names(), step, epoch, own=True)
+        figures["gradient"] = norm + sum(own.values())
         return figures
 
-    def _descend_terms(self, images: Tensor, output: Output, step: int) -> float:
+    def _descend_terms(self, images: Tensor, output: Output, step: int) -> dict[str, float]:
         posterior = Posterior(output.mu.detach(), output.logvar.detach(), output.z.detach())
         reconstruction = Reconstruction(output.mean.detach(), output.nll.detach())
         own = self.objective.own_losses(images, posterior, reconstruction)
-        return sum(self._descend(name, loss.mean(), step) for name, loss in own.items())
+        return {name: self._descend(name, loss.mean(), step) for name, loss in own.items()}
+
+    def _sick_gradients(
+        self, images: Tensor, noise: Tensor, weights: Mapping[str, float]
+    ) -> list[str]:
+        """Terms whose gradient alone is not finite, found by going through the batch again."""
+        # Not by the wrapped model: between processes that would wait for a descent.
+        with self.fabric.autocast():
+            output = self.model(images, noise)
+        losses = self.objective(
+            images,
+            Posterior(output.mu, output.logvar, output.z),
+            Reconstruction(output.mean, output.nll),
+        )
+        sick = torch.zeros(len(losses), device=self.fabric.device)
+        for place, (name, loss) in enumerate(losses.items()):
+            if loss.requires_grad:
+                found = torch.autograd.grad(
+                    weights[name] * loss.mean(),
+                    self.parameters[MODEL],
+                    retain_graph=True,
+                    materialize_grads=True,
+                )
+                sick[place] = any(not torch.isfinite(each).all() for each in found)
+        if self.fabric.world_size > 1:
+            sick = cast("Tensor", self.fabric.all_reduce(sick, reduce_op="sum"))
+        return [name for name, each in zip(losses, sick.tolist(), strict=True) if each]
 
     def _descend(self, name: str, loss: Tensor, step: int) -> float:
         """One optimiser's step, unless the gradient is no number; its norm for each pixel value."""

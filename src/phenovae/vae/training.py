@@ -22,6 +22,7 @@ from phenovae.base.progress import SILENT, Bar, Progress
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Images, Rows, epoch_batches, read_ahead
 from phenovae.vae.devices import deterministic, device_name, make_fabric
+from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
 from phenovae.vae.logs import open_board, show, write_history
@@ -35,9 +36,6 @@ from phenovae.vae.validation import Measured, measure
 from phenovae.vae.watch import COLLAPSE_EPOCHS, is_collapsed, warn_of_collapse
 
 _LOG = logging.getLogger("phenovae.vae")
-HISTORY = "history.csv"
-CHECKPOINTS = "checkpoints"
-BOARD = "tensorboard"
 
 
 def train(

@@ -28,46 +28,64 @@ _REMEDY = (
 
 
 def non_finite(
-    losses: Mapping[str, Tensor], batch: Tensor, names: Sequence[str], step: int, epoch: int
+    losses: Mapping[str, Tensor],
+    terms: Sequence[str],
+    batch: Tensor,
+    names: Sequence[str],
+    step: int,
+    epoch: int,
 ) -> TrainingError:
     """The error that says where a loss stopped being a number.
 
-    `losses` are those of each sample (n,) by term, `batch` the images, `names` the files.
+    `losses` are those of each sample (n,) by term, `terms` those whose part of the batch's loss is
+    not finite, `batch` the images, `names` the files.
     """
-    sick = ~torch.isfinite(batch.flatten(1)).all(dim=1)
-    term = "images"
-    if not sick.any():
-        term = "sum"
-        for name, loss in losses.items():
-            sick = ~torch.isfinite(loss)
-            if sick.any():
-                term = name
-                break
-    numbers = torch.nonzero(sick).flatten().tolist() or list(range(len(names)))
-    files = ", ".join(names[number] for number in numbers[:_SHOWN])
-    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
-    if term == "images":
+    unusable = ~torch.isfinite(batch.flatten(1)).all(dim=1)
+    if unusable.any():
         return TrainingError(
             f"the images of step {step} (epoch {epoch}) hold NaN or infinity",
-            where=f"{files}{more}",
+            where=_files(names, unusable),
             mend="leave these cells out, or mend their pixels",
         )
+    sick = torch.zeros_like(unusable)
+    for loss in losses.values():
+        sick |= ~torch.isfinite(loss)
+    count = f", for {int(sick.sum())} of {len(names)} cells" if sick.any() else ""
     return TrainingError(
-        f"the loss is not a number any more at step {step} (epoch {epoch}), in the term {term}, "
-        f"for {len(numbers)} of {len(names)} cells",
-        where=f"{files}{more}",
+        f"the loss is not a number any more at step {step} (epoch {epoch}), {_in_terms(terms)}"
+        f"{count}",
+        where=_files(names, sick if sick.any() else ~sick),
         mend="lower train.learning_rate, set train.clip (try 1), or use train.precision=32; "
         "what is changed trains anew",
     )
 
 
-def non_finite_gradient(names: Sequence[str], step: int, epoch: int) -> TrainingError:
-    """The error for a finite loss whose gradient is not."""
+def non_finite_gradient(
+    terms: Sequence[str], names: Sequence[str], step: int, epoch: int, *, own: bool = False
+) -> TrainingError:
+    """The error for a finite loss whose gradient is not.
+
+    `terms` are those whose gradient is not finite, of their `own` parameters or of the model's.
+    """
+    of_what = "a term's own parameters" if own else "the model's parameters"
     return TrainingError(
-        f"the gradient is not a number any more at step {step} (epoch {epoch})",
-        where=", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else ""),
+        f"the gradient of {of_what} is not a number any more at step {step} (epoch {epoch}), "
+        f"{_in_terms(terms)}",
+        where=_files(names, torch.ones(len(names), dtype=torch.bool)),
         mend="lower train.learning_rate, or use train.precision=32; what is changed trains anew",
     )
+
+
+def _in_terms(terms: Sequence[str]) -> str:
+    if not terms:
+        return "in the sum of its terms and in none of them alone"
+    return f"in the term{'s' if len(terms) > 1 else ''} {' and '.join(terms)}"
+
+
+def _files(names: Sequence[str], chosen: Tensor) -> str:
+    numbers = torch.nonzero(chosen).flatten().tolist()
+    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+    return ", ".join(names[number] for number in numbers[:_SHOWN]) + more
 
 
 def is_collapsed(measured: Measured) -> bool:

@@ -24,6 +24,7 @@ def _import(work: Work) -> Outcome:
     from phenovae.cells.hdf5 import unpack_hdf5
     from phenovae.cells.importing import ImportOptions, import_crops
     from phenovae.cells.refusals import write_refusals
+    from phenovae.screen.bbbc021.knowledge import facts
 
     crops, table = _named(work.config)
     unpacked = work.run / _UNPACKED
@@ -35,7 +36,7 @@ def _import(work: Work) -> Outcome:
         crops=crops,
         table=table,
         moa=named.moa,
-        channels=named.channels,
+        channels=named.channels or facts().crop_channels,
         pixel_size_um=named.pixel_size_um,
         quality=work.config.quality,
     )
@@ -92,8 +93,7 @@ IMPORT = Stage(
     needs=(),
     outputs=(paths.CELLS, paths.IMPORT, paths.ERRORS),
     options=lambda config: {
-        "channels": config.input.channels,
-        "pixel_size_um": config.input.pixel_size_um,
+        "input": config.input.model_dump(mode="json", include={"channels", "pixel_size_um"}),
         "quality": config.quality.model_dump(mode="json"),
     },
     perform=_import,
@@ -108,7 +108,7 @@ CROP = Stage(
     needs=("twin", "sites"),
     outputs=(paths.CELLS, paths.IMPORT, paths.ERRORS),
     options=lambda config: {
-        "size": config.input.crop_size,
+        "input": {"crop_size": config.input.crop_size},
         "quality": config.quality.model_dump(mode="json"),
     },
     perform=_crop,

@@ -21,7 +21,7 @@ EMBED = Stage(
     version=1,
     needs=("cells", "train"),
     outputs=(paths.EMBEDDINGS,),
-    options=lambda config: config.embed.model_dump(mode="json"),
+    options=lambda config: {"embed": config.embed.model_dump(mode="json")},
     perform=_embed,
     says="embedding every cell",
     verb="embed",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from phenovae.base.errors import InputError
+from phenovae.base.errors import InputError, UsageError
 from phenovae.base.files import write_json
 from phenovae.base.tables import Column, OpenColumns, Schema, write_table
 from phenovae.cells.store import CellStore
@@ -31,7 +31,7 @@ from phenovae.pipeline.stages.features import (
     scored_rows,
 )
 from phenovae.profiles.features import FeatureTable
-from phenovae.profiles.recipe import Profiles, make_profiles
+from phenovae.profiles.recipe import Profiles, has_controls, make_profiles
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _profile(work: Work) -> Outcome:
     cells = CellStore.open(work.run / paths.CELLS).table
     features = model_features(work.run, cells, scored_rows(work.run, cells, work.config))
     frames: list[pd.DataFrame] = []
-    for protocol in _protocols(work.config):
+    for protocol in _applied(work.config, features):
         try:
             profiles = make_profiles(features, protocol.recipe)
         except InputError as error:
@@ -155,15 +155,54 @@ def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:
     cells = CellStore.open(work.run / paths.CELLS).table
     rows = scored_rows(work.run, cells, work.config)
     model, intensity = model_features(work.run, cells, rows), intensity_features(cells.loc[rows])
-    for protocol in _protocols(work.config):
+    for protocol in _applied(work.config, model):
         yield model, protocol
         yield intensity, protocol
-    if work.config.input.source != "crops" and work.config.evaluate.cells == "all":
-        yield count_features(work.run, cells), load_protocol("cell-count")
+    if _counts_cells(work.config):
+        counts = count_features(work.run, cells)
+        yield counts, _fitted(load_protocol("cell-count"), work.config, counts)
+
+
+def _counts_cells(config: Config) -> bool:
+    """Whether the number of cells of a field says anything: whole fields, and cells in them."""
+    whole = config.input.source != "crops" and config.cells.layout == "nuclei"
+    return whole and config.evaluate.cells == "all"
+
+
+def _applied(config: Config, features: FeatureTable) -> list[Protocol]:
+    """The protocols as they are applied: fitted on all wells where that is asked for, or where
+    the screen has no negative controls, which is declared.
+    """
+    return [_fitted(protocol, config, features) for protocol in _protocols(config)]
+
+
+def _fitted(protocol: Protocol, config: Config, features: FeatureTable) -> Protocol:
+    how = config.evaluate.fit_on
+    if how == "negative_controls" or (how == "auto" and has_controls(features)):
+        return protocol
+    applied = protocol.fitted_on_all_wells()
+    if how == "auto" and applied is not protocol:
+        logger.warning(
+            "%s: the screen has no negative controls; transforms are fitted on all wells, and the "
+            "scores are named %s",
+            protocol.label,
+            applied.label,
+        )
+    return applied
 
 
 def _protocols(config: Config) -> list[Protocol]:
-    return [load_protocol(name) for name in config.evaluate.protocols]
+    named = [load_protocol(name) for name in config.evaluate.protocols]
+    labels = [protocol.label for protocol in named]
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    if twice:
+        # Scores are told apart by this label alone.
+        raise UsageError(
+            f"the protocol {twice[0]} is there twice",
+            where="evaluate.protocols",
+            mend="name each once, and give one of your own a name of its own",
+        )
+    return named
 
 
 def _neighbour_rows(name: str, protocol: Protocol, outcome: Evaluation) -> list[pd.DataFrame]:
@@ -191,19 +230,19 @@ def _empty(schema: Schema) -> pd.DataFrame:
     )
 
 
-def _profiled(config: Config) -> object:
+def _profiled(config: Config) -> Mapping[str, object]:
+    return {"evaluate": {"cells": config.evaluate.cells, **_protocol_options(config)}}
+
+
+def _options(config: Config) -> Mapping[str, object]:
+    chosen = config.evaluate.model_dump(mode="json", exclude={"protocols"})
+    return {"evaluate": {**chosen, **_protocol_options(config)}}
+
+
+def _protocol_options(config: Config) -> Mapping[str, object]:
     # Protocols by what they say, not by where their files are: a run may be moved.
-    return {
-        "cells": config.evaluate.cells,
-        "protocols": [each.model_dump(mode="json") for each in _protocols(config)],
-    }
-
-
-def _options(config: Config) -> object:
-    return {
-        "evaluate": config.evaluate.model_dump(mode="json", exclude={"protocols"}),
-        "profiled": _profiled(config),
-    }
+    told = {each.label: each.model_dump(mode="json") for each in _protocols(config)}
+    return {"protocols": list(told), "protocol": told}
 
 
 PROFILE = Stage(

@@ -20,6 +20,7 @@ from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.profiles.features import FeatureTable, feature_table
 from phenovae.screen.sites import SITES
+from phenovae.vae.file_names import CARD
 
 MODEL = "model"
 _CELL = ["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]
@@ -74,7 +75,7 @@ def count_features(run: Path, cells: pd.DataFrame) -> FeatureTable:
 
 
 def _hash_of_model(run: Path) -> str:
-    card = read_json(run / paths.MODEL / "model.json")
+    card = read_json(run / paths.MODEL / CARD)
     origin = card.get("origin") if isinstance(card, Mapping) else None
     found = origin.get("split_hash") if isinstance(origin, Mapping) else None
     return str(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.screen.design import check_design
 from phenovae.screen.sites import METADATA, SITES
+
+logger = logging.getLogger(__name__)
 
 
 def _of_twin(work: Work) -> Outcome:
@@ -31,6 +34,42 @@ def _of_tables(work: Work) -> Outcome:
     return _write(work, read_sites(_metadata(work.config), named.moa))
 
 
+def _of_images(work: Work) -> Outcome:
+    from phenovae.images.probing import probe_sites
+    from phenovae.pipeline.screens import read_screen
+    from phenovae.screen.sites import channels_of
+    from phenovae.screen.unmatched import UNMATCHED
+
+    screen = read_screen(work.config)
+    images = work.config.input.images
+    if images is None:  # read_screen has said so
+        raise UsageError("input.images is not set")
+    for sentence in screen.notes:
+        logger.info("%s", sentence)
+    for rule, count in screen.dropped.items():
+        logger.warning("left out: %d × %s; %s lists them", count, rule, paths.UNMATCHED)
+    channels = work.config.input.channels or channels_of(screen.sites)
+    headers = probe_sites(screen.sites, images, channels, work.progress)
+    for sentence in headers.differences:
+        logger.warning("%s", sentence)
+    if headers.faults:
+        logger.warning(
+            "%d images of %d sites cannot be used; the first: %s: %s",
+            len(headers.faults),
+            len({fault.field for fault in headers.faults}),
+            headers.faults[0].field,
+            headers.faults[0].reason,
+        )
+    write_table(screen.unmatched, work.run / paths.UNMATCHED, UNMATCHED)
+    outcome = _write(work, screen.sites)
+    told = {
+        "dropped": dict(screen.dropped),
+        "notes": [*screen.notes, *headers.differences],
+        "files": headers.files,
+    }
+    return Outcome({**outcome.facts, "images": told})
+
+
 def _of_cells(work: Work) -> Outcome:
     from phenovae.cells.store import CellStore
 
@@ -45,7 +84,7 @@ def has_official_table(config: Config) -> bool:
 
     Raises InputError where it is named and cannot be read.
     """
-    from phenovae.screen.bbbc021.tables import is_image_table
+    from phenovae.screen.bbbc021.image_rows import is_image_table
 
     table = config.input.metadata
     return table is not None and is_image_table(table)
@@ -67,14 +106,32 @@ def _tables(config: Config) -> Mapping[str, Path]:
     return named if config.input.moa is None else {**named, "moa": config.input.moa}
 
 
-def _no_options(config: Config) -> object:
+def _raw_inputs(config: Config) -> Mapping[str, Path]:
+    named = config.input
+    told = {
+        "images": named.images,
+        "metadata": named.metadata,
+        "platemap": named.platemap,
+        "moa": named.moa,
+    }
+    return {name: path for name, path in told.items() if path is not None}
+
+
+def _raw_options(config: Config) -> Mapping[str, object]:
+    keys = {
+        "channels", "pattern", "channel_tags", "planes", "batch_pattern", "negative_controls",
+    }  # fmt: skip
+    return {"input": config.input.model_dump(mode="json", include=keys)}
+
+
+def _no_options(config: Config) -> Mapping[str, object]:
     del config
-    return None
+    return {}
 
 
 SITES_OF_TWIN = Stage(
     name="sites",
-    version=1,
+    version=2,
     needs=("twin",),
     outputs=(paths.SITES,),
     options=_no_options,
@@ -83,9 +140,21 @@ SITES_OF_TWIN = Stage(
     verb="sites",
 )
 
-SITES_OF_TABLES = Stage(
+SITES_OF_IMAGES = Stage(
     name="sites",
     version=1,
+    needs=(),
+    outputs=(paths.SITES, paths.UNMATCHED),
+    options=_raw_options,
+    perform=_of_images,
+    inputs=_raw_inputs,
+    says="bringing images and what is known of them together",
+    verb="sites",
+)
+
+SITES_OF_TABLES = Stage(
+    name="sites",
+    version=2,
     needs=(),
     outputs=(paths.SITES,),
     options=_no_options,
@@ -97,7 +166,7 @@ SITES_OF_TABLES = Stage(
 
 SITES_OF_CELLS = Stage(
     name="sites",
-    version=1,
+    version=2,
     needs=("cells",),
     outputs=(paths.SITES,),
     options=_no_options,

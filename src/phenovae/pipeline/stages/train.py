@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from phenovae.base.tables import write_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
+from phenovae.vae.file_names import CHECKPOINTS
 
 
 def _split(work: Work) -> Outcome:
@@ -40,6 +42,26 @@ def _split(work: Work) -> Outcome:
     )
 
 
+def _why_not(work: Work) -> str | None:
+    """Why there is nothing to learn: all usable cells had one and the same treatment."""
+    from phenovae.cells.store import CellStore
+    from phenovae.screen.design import treatment_text
+
+    if work.config.split.one_treatment:
+        return None
+    table = CellStore.open(work.run / paths.CELLS).table
+    usable = table.loc[table["Quality_Flag"] == ""]
+    found = usable[["Metadata_Compound", "Metadata_Concentration"]].drop_duplicates()
+    if len(found) != 1:
+        return None
+    name = treatment_text(*found.iloc[0])
+    fields = usable["Metadata_Field"].nunique()
+    return (
+        f"all {len(usable)} cells, of {fields} field{'s' if fields > 1 else ''}, had one treatment "
+        f"({name}): there is nothing to tell apart"
+    )
+
+
 def _train(work: Work) -> Outcome:
     from phenovae.cells.sampling import sampling_weights
     from phenovae.cells.splits import TRAIN as TRAIN_SIDE
@@ -49,7 +71,7 @@ def _train(work: Work) -> Outcome:
     from phenovae.vae.data import StoreImages
     from phenovae.vae.diagnostics import diagnose
     from phenovae.vae.model_files import Origin, Recipe
-    from phenovae.vae.training import CHECKPOINTS, train
+    from phenovae.vae.training import train
 
     config, seed = work.config, work.config.seed
     store = CellStore.open(work.run / paths.CELLS)
@@ -111,16 +133,9 @@ def _keep_checkpoints(before: Path, unfinished: Path) -> None:
         shutil.copytree(before, unfinished / before.name)
 
 
-def _training_options(config: Config) -> object:
-    groups = (
-        config.view,
-        config.sampling,
-        config.model,
-        config.objective,
-        config.augment,
-        config.train,
-    )
-    return [group.model_dump(mode="json") for group in groups]
+def _training_options(config: Config) -> Mapping[str, object]:
+    groups = {"view", "sampling", "model", "objective", "augment", "train"}
+    return config.model_dump(mode="json", include=groups)
 
 
 SPLIT = Stage(
@@ -128,8 +143,9 @@ SPLIT = Stage(
     version=2,
     needs=("cells",),
     outputs=(paths.SPLITS,),
-    options=lambda config: config.split.model_dump(mode="json"),
+    options=lambda config: {"split": config.split.model_dump(mode="json")},
     perform=_split,
+    why_not=_why_not,
     says="dividing cells into training and validation",
     verb="train",
 )

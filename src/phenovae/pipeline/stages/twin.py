@@ -26,7 +26,7 @@ TWIN = Stage(
     version=1,
     needs=(),
     outputs=(paths.TWIN,),
-    options=lambda config: config.twin.model_dump(mode="json"),
+    options=lambda config: {"twin": config.twin.model_dump(mode="json")},
     perform=_perform,
     says="drawing a synthetic screen",
     verb="sites",

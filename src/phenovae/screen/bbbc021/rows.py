@@ -10,8 +10,9 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from phenovae.base.errors import Fault, InputError
@@ -48,8 +49,11 @@ class TextTable:
 
 
 def read_header(path: Path) -> list[str]:
-    """Names of the columns of a CSV, plain or gzip. Raises InputError where unreadable."""
-    return _header(path, _lines(path))
+    """Names of the columns of a CSV, plain or gzip. Raises InputError where unreadable.
+
+    The rows are not read: a table of single cells may have a million.
+    """
+    return _header(path, list(islice(_lines(path), 1)))
 
 
 def read_rows(path: Path, wanted: Sequence[str]) -> TextTable:
@@ -60,7 +64,7 @@ def read_rows(path: Path, wanted: Sequence[str]) -> TextTable:
     """
     table = TextTable(path)
     try:
-        lines = _lines(path)
+        lines = list(_lines(path))
         header = _header(path, lines)
     except InputError as error:
         table.add(error.what, mend=error.mend or "")
@@ -82,11 +86,15 @@ def read_rows(path: Path, wanted: Sequence[str]) -> TextTable:
     return table
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines that hold anything, with their numbers from 1."""
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+        with path.open("rb") as raw:
+            packed = raw.peek(2)[:2] == b"\x1f\x8b"
+            text = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8-sig")
+            for number, line in enumerate(text, start=1):
+                if line.strip():
+                    yield number, line
     except FileNotFoundError as error:
         raise InputError(f"there is no table {path.name}", where=path) from error
     except (OSError, EOFError, zlib.error) as error:
@@ -95,10 +103,10 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path.name} is not UTF-8 text: {error}", where=path, mend="save it as UTF-8"
+            f"{path.name} is not UTF-8 text: {error.reason}",
+            where=path,
+            mend="save it as UTF-8",
         ) from error
-    lines = enumerate(io.StringIO(text, newline=None), start=1)
-    return [(number, line) for number, line in lines if line.strip()]
 
 
 def _header(path: Path, lines: list[tuple[int, str]]) -> list[str]:

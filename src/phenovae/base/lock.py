@@ -1,0 +1,87 @@
+"""One process at a time in a folder; the lock falls with its holder, however that ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from phenovae.base.errors import PhenovaeError, RunBusyError
+
+_LOCK = ".lock"
+_HOLDER = ".holder.json"
+
+
+@contextmanager
+def locked_folder(folder: Path, *, name: str, option: str) -> Iterator[None]:
+    """Hold the lock of a folder, made where it is missing.
+
+    `name` is what the folder is to its user (`run`), `option` names it on the command line. Raises
+    RunBusyError, naming the process that has the lock, and PhenovaeError where the folder cannot be
+    written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / _LOCK).open("a+b")
+    except OSError as error:
+        raise PhenovaeError(
+            f"cannot write into the {name}'s folder: {error.strerror or error}",
+            where=folder,
+            mend=f"choose a folder that you may write to with {option}",
+        ) from error
+    with file:
+        if not _take(file):
+            raise RunBusyError(
+                f"another process is at work on this {name}: {_holder(folder)}",
+                where=folder,
+                mend=f"wait for it to end, stop it, or use another {option}",
+            )
+        note = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        # The note is a courtesy to the second; a full disk is told of by what needs the room.
+        with suppress(OSError):
+            (folder / _HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                (folder / _HOLDER).unlink(missing_ok=True)
+
+
+def _holder(folder: Path) -> str:
+    try:
+        note = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
+        return f"process {note['pid']} on {note['host']} since {note['since']}"
+    except (OSError, ValueError, KeyError):
+        return "its name is not known"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
