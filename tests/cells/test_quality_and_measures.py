@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 from tests.cells.made import cell_pixels
 
 from phenovae.cells.measures import PERCENTILES, intensity, intensity_names
-from phenovae.cells.quality import QualityOptions, noise_level, quality
+from phenovae.cells.quality import QualityOptions, quality
+from phenovae.images.noise import noise_level
 
 Pixels = npt.NDArray[np.generic]
 

@@ -12,8 +12,8 @@ from phenovae.cli.console import JsonFormatter
 from phenovae.cli.main import app
 
 VERBS = (
-    "demo", "run", "config", "download", "sites", "crop", "import", "train", "embed", "profile",
-    "evaluate", "report", "twin", "inspect", "export-crops",
+    "demo", "run", "config", "download", "sites", "illuminate", "segment", "crop", "import",
+    "train", "embed", "profile", "evaluate", "report", "twin", "inspect", "export-crops",
 )  # fmt: skip
 
 HEAVY = (

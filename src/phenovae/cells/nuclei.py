@@ -41,10 +41,11 @@ FIELDS = Schema(
     1,
     (
         *SITE_COLUMNS,
-        Column("Nuclei", "int64", "nuclei that were found"),
+        Column("Count_Nuclei", "int64", "nuclei, or tiles, that were found"),
+        Column("Bits", "int64", "bits of a pixel"),
         Column("Nucleus_Diameter", "float64", "usual diameter of a nucleus", "px", nullable=True),
-        Column("Field_Flag", "string", "why no cell of the field is used, or empty"),
-        Column("Field_Why", "string", "the flag in words"),
+        Column("Field_Flag", "string", "what is wrong with the field, or empty"),
+        Column("Field_Reason", "string", "the flag in words"),
     ),
-    (OpenColumns(r"Quality_.+", "float64", "measure of the field", nullable=True),),
+    (OpenColumns(r"Field_.+_.+", "float64", "measure of a channel of the field", nullable=True),),
 )

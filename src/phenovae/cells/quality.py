@@ -15,12 +15,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from phenovae.base.options import Options
+from phenovae.images.noise import noise_level
 
 NOISE = "noise"
 EMPTY = "empty"
 CONSTANT = "constant"
 _CHUNK = 512
-_LEAST_SIDE = 3
 
 
 class QualityOptions(Options):
@@ -65,20 +65,6 @@ def quality(crops: npt.NDArray[np.generic], options: QualityOptions) -> Quality:
     flags[noise > options.noise_share] = NOISE
     flags[constant] = CONSTANT
     return Quality(noise, signal, [str(flag) for flag in flags])
-
-
-def noise_level(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Standard deviation of pixel noise (Immerkær 1996) of images (…, height, width).
-
-    In images below 3 px a side nothing but noise can be told: all their variance counts.
-    """
-    if min(images.shape[-2:]) < _LEAST_SIDE:
-        spread: npt.NDArray[np.float64] = images.std((-1, -2), dtype=np.float64)
-        return spread
-    columns = images[..., :-2] - 2 * images[..., 1:-1] + images[..., 2:]
-    both = columns[..., :-2, :] - 2 * columns[..., 1:-1, :] + columns[..., 2:, :]
-    level: npt.NDArray[np.float64] = np.sqrt(np.pi / 2) / 6 * np.abs(both).mean((-1, -2))
-    return level.astype(np.float64)
 
 
 def _measure(

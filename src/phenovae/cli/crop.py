@@ -1,10 +1,19 @@
-"""`phenovae crop`: Crops at the true positions of a synthetic screen."""
+"""`phenovae crop`: kept nuclei of a run's fields into the cell store."""
 
 from __future__ import annotations
 
 import typer
 
-from phenovae.cli.shared import Again, ConfigFile, RunFolder, Settings, run_stage_verb
+from phenovae.cli.shared import (
+    Again,
+    ConfigFile,
+    RunFolder,
+    Scheduler,
+    Settings,
+    Workers,
+    run_stage_verb,
+    with_workers,
+)
 
 
 def command(
@@ -12,10 +21,13 @@ def command(
     run: RunFolder,
     config: ConfigFile = None,
     settings: Settings = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     again: Again = False,
 ) -> None:
-    """Cut single cells out of the fields of a synthetic screen, at their true positions.
+    """Cut a crop around every nucleus that is kept, or tiles, into the run's cell store.
 
-    Example: phenovae crop --run RUN --set input.source=twin
+    Example: phenovae crop --run RUN --set cells.pixels=corrected
     """
-    run_stage_verb(context, "crop", run, config, settings, again=again)
+    told = with_workers(settings, workers, scheduler)
+    run_stage_verb(context, "crop", run, config, told, again=again)

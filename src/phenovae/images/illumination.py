@@ -8,64 +8,21 @@ few dozen fields of cells leave rough, it is fitted to what cells and ground hav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
-from scipy import ndimage
 
 from phenovae.base.errors import InputError
-from phenovae.base.options import Options
-from phenovae.images.illumination_fit import DEGREES, Evidence, Reading, read_light
-from phenovae.images.illumination_statistics import (
-    BLOCKS,
-    SAMPLE,
-    IlluminationStatistics,
-    Sample,
-)
-from phenovae.images.smoothing import Floats, Pixels, Surface, expand, surfaces
+from phenovae.images.flatness import flatness
+from phenovae.images.illumination_dark import DarkLevels, dark_levels, joint_light
+from phenovae.images.illumination_fit import Evidence, read_light
+from phenovae.images.illumination_statistics import BLOCKS, IlluminationStatistics, Sample
+from phenovae.images.options import IlluminationOptions as IlluminationOptions
+from phenovae.images.smoothing import Pixels, Surface, block_side, expand, surfaces
 
 _DARKEST = 0.1
-_DARK_LEVELS = 300
-_ALIKE = 0.05
-_TRUST = 0.9
-_CAP = 0.98
-_SMOOTH = 0.1
-
-
-class IlluminationOptions(Options):
-    """How the light of a plate is told from its fields."""
-
-    fields: int = Field(
-        8,
-        ge=4,
-        description="fewest fields of a channel and plate from which a function is made; with "
-        "fewer the light counts as flat [fields]",
-    )
-    sample: int = Field(
-        SAMPLE, ge=8, description="fields of a channel and plate that are looked at [fields]"
-    )
-    blocks: int = Field(
-        BLOCKS, ge=16, le=256, description="blocks along the longer side of a field [blocks]"
-    )
-    degrees: tuple[int, ...] = Field(
-        DEGREES,
-        min_length=1,
-        description="degrees of the polynomial among which fields that were held out choose",
-    )
-    dark_level: float | None = Field(
-        None,
-        ge=0,
-        description="what the camera gives without light, where it is known; told from the fields "
-        "otherwise [grey levels]",
-    )
-
-    def statistics(self) -> IlluminationStatistics:
-        """Statistics without a field yet, as these options want them."""
-        return IlluminationStatistics(self.sample, self.blocks)
 
 
 @dataclass(frozen=True)
@@ -97,15 +54,16 @@ class Illumination:
     def full(self) -> Surface:
         """The function at all pixels, float32 (height, width), mean 1."""
         full = np.maximum(expand(self.field, self.side, self.shape), np.float32(_DARKEST))
-        return full / full.mean(dtype=np.float64).astype(np.float32)
+        return np.asarray(full / full.mean(dtype=np.float64), dtype=np.float32)
 
     @cached_property
-    def _gain(self) -> Surface:
+    def gain(self) -> Surface:
+        """What levels above the dark level are multiplied by, float32 (height, width)."""
         return np.reciprocal(self.full)
 
     def __getstate__(self) -> dict[str, object]:
         """What another process is sent: without the functions at all pixels, made there anew."""
-        return {key: value for key, value in vars(self).items() if key not in ("full", "_gain")}
+        return {key: value for key, value in vars(self).items() if key not in ("full", "gain")}
 
 
 def estimate(
@@ -135,10 +93,10 @@ def estimate_plate(
             continue
         found = read_light(sample.values, options.degrees)
         if found is None:
-            reasons[name] = "the fields hold nothing brighter than their ground"
+            reasons[name] = "nothing in the fields is brighter than their ground"
         else:
             evidence[name] = found
-    levels = _dark_levels(evidence, options.dark_level)
+    levels = dark_levels(evidence, options.dark_level)
     lights = {}
     for name, sample in samples.items():
         if name in evidence:
@@ -149,12 +107,13 @@ def estimate_plate(
 
 
 def flat(shape: tuple[int, int], reason: str, fields: int = 0) -> Illumination:
-    """Even light over fields of `shape`, for a reason."""
+    """Even light over fields of `shape` (height, width), for a reason."""
+    side = block_side(shape, BLOCKS)
     nothing = float("nan")
     return Illumination(
-        field=np.ones((1, 1), dtype=np.float32),
+        field=np.ones((shape[0] // side, shape[1] // side), dtype=np.float32),
         shape=shape,
-        side=min(shape),
+        side=side,
         dark_level=0.0,
         fields=fields,
         degree=0,
@@ -164,3 +123,81 @@ def flat(shape: tuple[int, int], reason: str, fields: int = 0) -> Illumination:
         flatness_chance=nothing,
         fallback=reason,
     )
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A field with even light, of the dtype it had, and how many of its pixels were cut off.
+
+    Pixels that would lie below 0 or above what the dtype holds are set to that bound.
+    """
+
+    image: Pixels
+    clipped: int
+
+
+def correct(image: Pixels, illumination: Illumination) -> Corrected:
+    """Take uneven light out of a field (height, width), uint8 or uint16.
+
+    What is above the dark level is divided by the light, so that the mean keeps. Raises InputError
+    where the field is not of the size that the function was made for.
+    """
+    if image.shape != illumination.shape or image.dtype not in (np.uint8, np.uint16):
+        raise InputError(
+            f"a field of {image.dtype}, {image.shape}, cannot be corrected by the light over "
+            f"fields of {illumination.shape}",
+            mend="give the fields of every size a plate of their own",
+        )
+    if illumination.fallback:
+        return Corrected(image.copy(), 0)
+    dark = np.float32(illumination.dark_level)
+    level = image.astype(np.float32)
+    level -= dark
+    level *= illumination.gain
+    level += dark
+    np.rint(level, out=level)
+    top = np.float32(np.iinfo(image.dtype).max)
+    clipped = 0
+    if level.min() < 0 or level.max() > top:
+        clipped = int(np.count_nonzero(level < 0) + np.count_nonzero(level > top))
+        np.clip(level, 0, top, out=level)
+    even = level.astype(np.uint8) if image.dtype == np.uint8 else level.astype(np.uint16)
+    return Corrected(even, clipped)
+
+
+def _light(sample: Sample, evidence: Evidence, dark: DarkLevels) -> Illumination:
+    found = [joint_light(evidence.all_fields, evidence, level) for level in dark.levels]
+    each = np.stack([joint for joint, _ in found])
+    mean = dark.weights @ each
+    doubt = float(dark.weights @ ((each - mean) ** 2).sum(axis=1))
+    noise = float(dark.weights @ [mean.size / precision for _, precision in found])
+    error = float(np.sqrt(doubt + noise))
+    level = float(dark.weights @ dark.levels)
+    # James and Stein: as far as the function could be chance, it leans to flat
+    lean = max(0.0, 1 - error**2 / max(float((mean**2).sum()), 1e-12))
+    grid = (sample.values.shape[1], sample.values.shape[2])
+    terms = surfaces(grid, evidence.degree)[:, 1:]
+    function = (1 + terms @ (lean * mean)).reshape(grid)
+    if function.min() < _DARKEST:
+        return _flat(sample, "the function found would be dark or negative somewhere")
+    halves = [
+        (1 + terms @ (lean * joint_light(half, evidence, level)[0])).reshape(grid)
+        for half in evidence.halves
+    ]
+    even = flatness(sample.values - level, halves)
+    return Illumination(
+        field=function.astype(np.float32),
+        shape=sample.shape,
+        side=sample.side,
+        dark_level=level,
+        fields=sample.fields,
+        degree=evidence.degree,
+        error=error,
+        flatness_before=even.before,
+        flatness_after=even.after,
+        flatness_chance=even.chance,
+    )
+
+
+def _flat(sample: Sample, reason: str) -> Illumination:
+    return flat(sample.shape, reason, sample.fields)

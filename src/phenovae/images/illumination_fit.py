@@ -66,11 +66,14 @@ def read_light(values: Floats, degrees: Sequence[int] = DEGREES) -> Evidence | N
     """Read the light off fields of blocks (field, height, width) [grey levels], four at least.
 
     Of `degrees` the lowest is taken that foretells fields which were held out as well as a higher
-    one does. None where the fields hold nothing brighter than their ground.
+    one does. None where the fields are too small for any, or hold nothing brighter than their
+    ground.
     """
     count = _GROUPS if len(values) >= _GROUPS * _FIELDS_OF_A_GROUP else 2
     groups = [values[number::count] for number in range(count)]
     degree = _choose_degree(groups, degrees)
+    if degree is None:
+        return None
     terms = surfaces(values.shape[1:], degree)
     whole = _read(values, terms)
     parts = [_read(group, terms) for group in groups]
@@ -183,12 +186,12 @@ def _weighted_step(left: Floats, weight: Floats, terms: Floats) -> tuple[Floats,
     return fitted, (of_left - of_terms @ fitted) / total
 
 
-def _choose_degree(groups: Sequence[Floats], degrees: Sequence[int]) -> int:
+def _choose_degree(groups: Sequence[Floats], degrees: Sequence[int]) -> int | None:
     """The lowest degree that a higher one does not beat on groups that were held out."""
     shape = (groups[0].shape[1], groups[0].shape[2])
     places = tiles(shape, *_TILES)
-    possible = [degree for degree in degrees if (degree + 1) * (degree + 2) < len(places)]
-    chosen = possible[0] if possible else min(degrees)
+    possible = [degree for degree in sorted(degrees) if (degree + 1) * (degree + 2) < len(places)]
+    chosen = possible[0] if possible else None
     best: npt.NDArray[np.float64] | None = None
     for degree in possible:
         terms = surfaces(shape, degree)

@@ -10,6 +10,7 @@ import tifffile
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import writing
+from phenovae.images.headers import DAMAGED
 
 _LARGEST = np.iinfo(np.uint16).max
 _MOST_LABELS = 1_000_000
@@ -75,14 +76,15 @@ def _read(path: Path) -> npt.NDArray[np.generic]:
         return np.asarray(tifffile.imread(path))
     except FileNotFoundError as error:
         raise InputError("there is no such label image", where=path) from error
-    except (OSError, ValueError, EOFError, RuntimeError, tifffile.TiffFileError) as error:
+    except DAMAGED as error:
         raise InputError(f"the label image cannot be read: {error}", where=path) from error
 
 
 def _checked(found: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.int32]:
     if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer):
         raise InputError(
-            f"a label image is one plane of whole numbers, not {found.dtype} {found.shape}",
+            f"a label image is one plane of whole numbers, not {found.dtype} "
+            f"{' × '.join(str(side) for side in found.shape)}",
             where=path,
         )
     if found.size and (found.min() < 0 or found.max() > _MOST_LABELS):

@@ -29,8 +29,13 @@ def block_sums(image: Pixels, side: int) -> npt.NDArray[np.uint32]:
     """
     height, width = image.shape[0] // side, image.shape[1] // side
     cut = image[: height * side, : width * side]
-    rows = cut.reshape(height, side, width * side).sum(axis=1, dtype=np.uint32)
-    sums: npt.NDArray[np.uint32] = rows.reshape(height, width, side).sum(axis=2, dtype=np.uint32)
+    rows = cut[::side].astype(np.uint32)
+    for row in range(1, side):
+        rows += cut[row::side]
+    # adding strided columns is several times as fast as a sum over a short last axis
+    sums = rows[:, ::side].copy()
+    for column in range(1, side):
+        sums += rows[:, column::side]
     return sums
 
 
@@ -82,8 +87,7 @@ def expand(field: Surface, side: int, shape: tuple[int, int]) -> Surface:
     down, across = (
         _spline(count, side, pixels) for count, pixels in zip(field.shape, shape, strict=True)
     )
-    full: Surface = down @ field @ across.T
-    return full
+    return np.asarray(down @ field @ across.T, dtype=np.float32)
 
 
 def _spline(count: int, side: int, pixels: int) -> Surface:

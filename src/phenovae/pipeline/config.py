@@ -19,6 +19,9 @@ from phenovae.cells.quality import QualityOptions
 from phenovae.cells.sampling import SamplingOptions
 from phenovae.cells.splits import SplitOptions
 from phenovae.cells.view import ViewOptions
+from phenovae.images.options import IlluminationOptions
+from phenovae.images.quality import FieldQualityOptions
+from phenovae.images.segmentation.options import SegmentationOptions
 from phenovae.pipeline.workers import WorkersOptions
 from phenovae.twin.options import TwinOptions
 from phenovae.vae.options import (
@@ -142,6 +145,9 @@ class Config(Options):
     seed: int = Field(0, ge=0, description="the one seed of the run")
     input: InputOptions = Field(default_factory=lambda: InputOptions())
     twin: TwinOptions = Field(default_factory=lambda: TwinOptions())
+    illumination: IlluminationOptions = Field(default_factory=lambda: IlluminationOptions())
+    segmentation: SegmentationOptions = Field(default_factory=lambda: SegmentationOptions())
+    field_quality: FieldQualityOptions = Field(default_factory=lambda: FieldQualityOptions())
     cells: CropOptions = Field(default_factory=lambda: CropOptions())
     quality: QualityOptions = Field(default_factory=lambda: QualityOptions())
     view: ViewOptions = Field(default_factory=lambda: ViewOptions())

@@ -19,6 +19,7 @@ from phenovae.pipeline.stage import Plan, Stage, Work, perform, plan, reason_to_
 logger = logging.getLogger(__name__)
 
 CONFIG_NAME = "config.yaml"
+_NEWS = {False: logging.WARNING, True: logging.INFO}
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,16 @@ def _run(
                 skipped.append(name)
                 logger.info("%s: finished and unchanged", name)
                 continue
-            logger.info("%s: %s", name, each.stage.says)
             # What follows is struck as well: stopped in between, it must not pass for finished.
             journal.forget({name} | _followers(name, stages))
             reason = reason_to_skip(each.stage, work, journal)
             if reason is not None:
                 skip(each, work, journal, reason)
-                logger.warning("%s: skipped: %s", name, reason)
+                said = reason in without.values()
+                logger.log(_NEWS[said], "%s: skipped: %s", name, "likewise" if said else reason)
                 without[name] = reason
                 continue
+            logger.info("%s: %s", name, each.stage.says)
             entry = perform(each, work, journal)
             logger.info("%s: done in %.1f s", name, entry.seconds)
             ran.append(name)

@@ -16,6 +16,7 @@ from phenovae.cells.store import CellStore
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, config_text
 from phenovae.pipeline.journal import Journal
+from phenovae.pipeline.screens import BBBC021
 from phenovae.pipeline.stages.evaluate import NEIGHBOURS, PROFILES
 from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.facts import mapping
@@ -54,7 +55,7 @@ def gather(run: Path, config: Config) -> ReportContent:
         splits=facts.get("split", {}),
         config_text=config_text(config),
         journal=journal.as_dict(),
-        published=published(),
+        published=published() if facts.get("sites", {}).get("screen") == BBBC021 else (),
         umap=config.report.umap,
         options=config.model_dump(mode="json"),
         training=facts.get("train", {}),

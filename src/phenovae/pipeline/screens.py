@@ -17,18 +17,22 @@ from phenovae.pipeline.config import Config
 from phenovae.screen.channels import ChannelSource
 from phenovae.screen.sites import SITES, channels_of
 
+BBBC021 = "BBBC021"
+
 
 @dataclass(frozen=True)
 class Screen:
     """The sites that have images, what has no partner, and how the two were brought together.
 
-    `dropped` counts what each rule left out; `notes` are sentences on what was decided.
+    `dropped` counts what each rule left out; `notes` are sentences on what was decided; `name` is
+    that of a screen which phenovae knows.
     """
 
     sites: pd.DataFrame
     unmatched: pd.DataFrame
     dropped: Mapping[str, int]
     notes: tuple[str, ...] = field(default=())
+    name: str = ""
 
 
 def read_screen(config: Config) -> Screen:
@@ -81,8 +85,8 @@ def _by_table(config: Config, images: Path, table: Path) -> Screen:
         from phenovae.screen.matching import match_images
 
         matched = match_images(read_sites(table, config.input.moa), images)
-        rules = tuple(f"{count} files found {rule}" for rule, count in matched.rules.items())
-        return Screen(matched.sites, matched.unmatched, matched.dropped, rules)
+        rules = tuple(f"{count} files found by {rule}" for rule, count in matched.rules.items())
+        return Screen(matched.sites, matched.unmatched, matched.dropped, rules, BBBC021)
     from phenovae.screen.loaddata import sites_by_loaddata
 
     tags = config.input.channel_tags

@@ -1,4 +1,4 @@
-"""Stages `import` and `crop`: cells into the store, from single-cell files or out of fields."""
+"""Stage `import`: single-cell files into the cell store."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from phenovae.base.errors import UsageError
 from phenovae.base.files import write_json
-from phenovae.base.tables import read_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
-from phenovae.screen.sites import SITES
 
 _HDF5 = (".h5", ".hdf5")
 _UNPACKED = "hdf5"
@@ -45,28 +41,6 @@ def _import(work: Work) -> Outcome:
     write_json(work.run / paths.IMPORT, report.as_dict())
     write_refusals(report.refused, work.run / paths.ERRORS)
     return Outcome({"found": report.found, "imported": report.imported}, len(report.refused))
-
-
-def _crop(work: Work) -> Outcome:
-    from phenovae.cells.cropping import crop_at
-    from phenovae.cells.refusals import write_refusals
-    from phenovae.screen.bbbc021.knowledge import facts
-
-    folder = work.run / paths.TWIN
-    report = crop_at(
-        read_table(work.run / paths.SITES, SITES),
-        folder / "images",
-        pd.read_parquet(folder / "truth" / "positions.parquet"),
-        facts().crop_channels,
-        work.run / paths.CELLS,
-        size=work.config.input.crop_size,
-        pixel_size_um=facts().pixel_size_um,
-        options=work.config.quality,
-        progress=work.progress,
-    )
-    write_json(work.run / paths.IMPORT, report.as_dict())
-    write_refusals(report.refused, work.run / paths.ERRORS)
-    return Outcome({"cropped": report.cropped}, len(report.refused))
 
 
 def _named(config: Config) -> tuple[Path, Path]:
@@ -100,18 +74,4 @@ IMPORT = Stage(
     inputs=_inputs,
     says="importing single-cell files",
     verb="import",
-)
-
-CROP = Stage(
-    name="cells",
-    version=1,
-    needs=("twin", "sites"),
-    outputs=(paths.CELLS, paths.IMPORT, paths.ERRORS),
-    options=lambda config: {
-        "input": {"crop_size": config.input.crop_size},
-        "quality": config.quality.model_dump(mode="json"),
-    },
-    perform=_crop,
-    says="cutting cells out of fields, at their true positions",
-    verb="crop",
 )

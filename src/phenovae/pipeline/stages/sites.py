@@ -12,6 +12,7 @@ from phenovae.base.errors import UsageError
 from phenovae.base.tables import write_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
+from phenovae.pipeline.screens import BBBC021, read_screen
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.screen.design import check_design
 from phenovae.screen.sites import METADATA, SITES
@@ -31,12 +32,12 @@ def _of_tables(work: Work) -> Outcome:
     from phenovae.screen.bbbc021.tables import read_sites
 
     named = work.config.input
-    return _write(work, read_sites(_metadata(work.config), named.moa))
+    outcome = _write(work, read_sites(_metadata(work.config), named.moa))
+    return Outcome({**outcome.facts, "screen": BBBC021})
 
 
 def _of_images(work: Work) -> Outcome:
     from phenovae.images.probing import probe_sites
-    from phenovae.pipeline.screens import read_screen
     from phenovae.screen.sites import channels_of
     from phenovae.screen.unmatched import UNMATCHED
 
@@ -67,7 +68,7 @@ def _of_images(work: Work) -> Outcome:
         "notes": [*screen.notes, *headers.differences],
         "files": headers.files,
     }
-    return Outcome({**outcome.facts, "images": told})
+    return Outcome({**outcome.facts, "images": told, "screen": screen.name})
 
 
 def _of_cells(work: Work) -> Outcome:
@@ -76,7 +77,9 @@ def _of_cells(work: Work) -> Outcome:
     cells = CellStore.open(work.run / paths.CELLS).table
     fields = cells[list(METADATA)].drop_duplicates("Metadata_Field")
     order = ["Metadata_Plate", "Metadata_Well", "Metadata_Site"]
-    return _write(work, fields.sort_values(order, ignore_index=True))
+    outcome = _write(work, fields.sort_values(order, ignore_index=True))
+    # The layout of single-cell files and their table is that of this screen.
+    return Outcome({**outcome.facts, "screen": BBBC021})
 
 
 def has_official_table(config: Config) -> bool:

@@ -1,0 +1,102 @@
+"""An image made ready: finite, of a fitting size, without its background; and its noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Floats = npt.NDArray[np.float32]
+AnyImage = npt.NDArray[np.generic]
+
+GAUSS = 0.6745
+"""Median of the absolute value of a standard normal variable."""
+
+
+def as_plane(image: AnyImage) -> Floats:
+    """`image` (height, width) as finite float32; what is not finite becomes the median of the rest.
+
+    Values are shifted and scaled where float32 would not hold them apart. Raises ValueError where
+    `image` is not two-dimensional.
+    """
+    if image.ndim != 2:
+        raise ValueError(f"an image of {image.shape} is not one plane")
+    if image.dtype in (np.uint8, np.uint16, np.bool_):
+        return image.astype(np.float32)
+    wide = image.astype(np.float64)
+    finite = np.isfinite(wide)
+    if not finite.all():
+        wide[~finite] = np.median(wide[finite]) if finite.any() else 0.0
+    if wide.size:
+        # halves, so that the range of the largest numbers there are is a number too
+        low, high = float(wide.min()) / 2, float(wide.max()) / 2
+        span = high - low
+        wide = (wide / 2 - low) / span * 65535 if span > 0 else np.zeros_like(wide)
+    return wide.astype(np.float32)
+
+
+def reduced(plane: Floats, factor: int) -> Floats:
+    """Means over squares of `factor` pixels; the last ones are filled up with the edge."""
+    if factor == 1:
+        return plane
+    height, width = plane.shape
+    missing = (-height % factor, -width % factor)
+    if any(missing):
+        plane = np.pad(plane, ((0, missing[0]), (0, missing[1])), mode="edge")
+    rows = plane[::factor].copy()
+    for k in range(1, factor):
+        rows += plane[k::factor]
+    small = rows[:, ::factor].copy()
+    for k in range(1, factor):
+        small += rows[:, k::factor]
+    small /= factor * factor
+    return small
+
+
+def noise_of(plane: Floats) -> float:
+    """Standard deviation of the pixel noise, from second differences along rows."""
+    if plane.shape[1] < 3:
+        return 0.0
+    # some hundred rows tell it as well as all
+    rows = plane[:: max(1, plane.size // 60_000)]
+    bends = np.abs(rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:])
+    return float(np.median(bends)) / GAUSS / 6**0.5
+
+
+def smoothed(plane: Floats, sigma: float) -> Floats:
+    """Gaussian blur, sigma in pixels."""
+    blurred: Floats = ndimage.gaussian_filter(plane, sigma, truncate=3.0)
+    return blurred
+
+
+def background_of(plane: Floats, window: float) -> Floats:
+    """What is wider than `window` pixels, by opening on a coarse grid; bright fibres stay in it."""
+    factor = max(1, int(window / 16))
+    small = reduced(plane, factor)
+    size = round(window / factor) | 1
+    opened = ndimage.grey_dilation(
+        ndimage.grey_erosion(small, (size, size), mode="nearest"), (size, size), mode="nearest"
+    )
+    ground: Floats = np.minimum(ndimage.uniform_filter(opened, size, mode="nearest"), small)
+    if factor == 1:
+        return ground
+    ground = ndimage.uniform_filter(ground, 3, mode="nearest")
+    return enlarged(ground, factor)[: plane.shape[0], : plane.shape[1]]
+
+
+def enlarged(plane: Floats, factor: int) -> Floats:
+    """`plane` at `factor` times the size, linear between the middles of its pixels."""
+    if factor == 1:
+        return plane
+    return _stretched(_stretched(plane, factor).T, factor).T
+
+
+def _stretched(plane: Floats, factor: int) -> Floats:
+    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    tall = np.empty((plane.shape[0], factor, plane.shape[1]), dtype=np.float32)
+    for k in range(factor):
+        # place of the k-th small pixel within the large one, from its middle
+        place = (k + 0.5) / factor - 0.5
+        near, other = padded[1:-1], padded[2:] if place > 0 else padded[:-2]
+        tall[:, k] = near + abs(place) * (other - near)
+    return tall.reshape(-1, plane.shape[1])
