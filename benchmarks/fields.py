@@ -4,7 +4,8 @@
 
 FOLDER holds plates of BBBC021 as they are unpacked; without it full-size fields of the twin are
 drawn. Both chains take the same fields, one after the other, in one process with one thread:
-reading three channels, background, nuclei, cell bodies, measures, crops.
+reading three channels, background, nuclei, cell bodies, measures of shape and intensity, crops. Ours
+also measures texture, neighbours and the quality of fields and crops, and writes label images.
 """
 
 from __future__ import annotations
@@ -55,11 +56,16 @@ def plain(images: Path, files: list[str]) -> int:
     other = filters.gaussian(flat[1] + flat[2], 2)
     body = (other > filters.threshold_otsu(other)) | (nuclei > 0)
     cells = segmentation.watershed(-other, nuclei, mask=body)
-    names = ("label", "area", "eccentricity", "solidity", "centroid", "mean_intensity")
+    stains = np.moveaxis(field, 0, -1)
+    light = ("label", "intensity_mean", "intensity_std")
+    shape = ("area", "axis_major_length", "axis_minor_length", "eccentricity")
     rows = pd.DataFrame(
-        measure.regionprops_table(nuclei, np.moveaxis(field, 0, -1), properties=names)
+        measure.regionprops_table(
+            nuclei, stains, properties=(*light, *shape, "solidity", "centroid")
+        )
     )
-    measure.regionprops_table(cells, np.moveaxis(field, 0, -1), properties=names)
+    measure.regionprops_table(cells, stains, properties=(*light, *shape))
+    measure.regionprops_table(np.where(nuclei > 0, 0, cells), stains, properties=light)
     crops = []
     for row, column in zip(rows["centroid-0"].round(), rows["centroid-1"].round(), strict=True):
         top, left = int(row) - CROP // 2, int(column) - CROP // 2

@@ -12,7 +12,10 @@ from phenovae.base.tables import (
     Column,
     OpenColumns,
     Schema,
+    TableWriter,
+    empty_table,
     read_batches,
+    read_rows,
     read_table,
     write_table,
 )
@@ -112,3 +115,38 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
         write_table(frame(), tmp_path / name, THINGS)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert pq.read_schema(tmp_path / "a").metadata[b"phenovae.version"] == b"2"
+
+
+@pytest.mark.parametrize("pieces", [[1, 1, 1], [3], [2, 1], [0, 3]])
+def test_a_table_written_in_pieces_is_the_same_file_whatever_the_pieces(
+    pieces: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phenovae.base.tables._GROUP", 2)
+    rows = pd.concat([frame(), frame().iloc[:1]], ignore_index=True)
+    with TableWriter(tmp_path / "whole.parquet", THINGS) as writer:
+        writer.add(rows)
+    with TableWriter(tmp_path / "pieces.parquet", THINGS) as writer:
+        for end, count in zip(np.cumsum(pieces), pieces, strict=True):
+            writer.add(rows.iloc[end - count : end].reset_index(drop=True))
+    assert (tmp_path / "pieces.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert pq.ParquetFile(tmp_path / "pieces.parquet").num_row_groups == 2
+    assert read_table(tmp_path / "pieces.parquet", THINGS).equals(rows)
+
+
+def test_a_table_written_without_a_piece_has_its_columns_and_no_row(tmp_path: Path) -> None:
+    with TableWriter(tmp_path / "t.parquet", THINGS):
+        pass
+    assert list(read_table(tmp_path / "t.parquet", THINGS)) == list(empty_table(THINGS))
+
+
+def test_a_table_that_was_broken_off_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="stop"), TableWriter(tmp_path / "t.parquet", THINGS) as w:
+        w.add(frame())
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_one_value_are_read_alone(tmp_path: Path) -> None:
+    write_table(frame(), tmp_path / "t.parquet", THINGS)
+    assert read_rows(tmp_path / "t.parquet", THINGS, "Name", "b")["Count"].tolist() == [2]
+    assert len(read_rows(tmp_path / "t.parquet", THINGS, "Name", "none")) == 0

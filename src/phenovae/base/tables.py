@@ -32,6 +32,10 @@ _ARROW: dict[Dtype, pa.DataType] = {
 }
 
 
+_GROUP = 16_384
+"""Rows of a row group that is written piece by piece."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: name, dtype, meaning, unit, and whether a row may lack a value."""
@@ -124,6 +128,7 @@ class TableWriter:
         self._schema = schema
         self._context = writing(path)
         self._writer: pq.ParquetWriter | None = None
+        self._waiting: pa.Table | None = None
 
     def __enter__(self) -> Self:
         self._partial = self._context.__enter__()
@@ -132,9 +137,18 @@ class TableWriter:
     def add(self, frame: pd.DataFrame) -> None:
         """Append rows. Raises InputError where a value does not fit the schema."""
         table = to_arrow(frame, self._schema)
+        if self._waiting is not None:
+            table = pa.concat_tables([self._waiting, table])
+        # Row groups of one size, so that the file does not depend on the pieces it was made of.
+        whole = table.num_rows - table.num_rows % _GROUP
+        for start in range(0, whole, _GROUP):
+            self._write(table.slice(start, _GROUP))
+        self._waiting = table.slice(whole).combine_chunks()
+
+    def _write(self, table: pa.Table) -> None:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd")
-        self._writer.write_table(table)
+        self._writer.write_table(table.combine_chunks())
 
     def __exit__(
         self,
@@ -142,10 +156,13 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is None:
+            if self._waiting is None:
+                self._waiting = to_arrow(empty_table(self._schema), self._schema)
+            if self._waiting.num_rows or self._writer is None:
+                self._write(self._waiting)
         if self._writer is not None:
             self._writer.close()
-        elif kind is None:
-            pq.write_table(to_arrow(empty_table(self._schema), self._schema), self._partial)
         self._context.__exit__(kind, error, trace)
 
 

@@ -7,7 +7,7 @@ the size of a pixel is known and in pixels where it is not, and their names say 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 Labels = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.float64, np.int64)
 
 PREFIX = "Measure_"
 NUCLEUS, CYTOPLASM, CELL = "Nucleus", "Cytoplasm", "Cell"
@@ -25,23 +27,31 @@ TEXTURE_SCALES = (1, 2, 4)
 _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
-@dataclass(frozen=True)
 class Pixels:
-    """Labelled pixels: their places in the flat image and whose they are, counted from 0."""
+    """Labelled pixels, each owner's together: where they are in the flat image.
 
-    place: npt.NDArray[np.int64]
-    owner: npt.NDArray[np.int64]
-    owners: int
+    Owners are counted from 0. Sums go over stretches of pixels, which is several times as fast as
+    looking up the owner of each.
+    """
 
-    @classmethod
-    def of(cls, labels: npt.NDArray[np.integer], owners: int) -> Pixels:
-        """All pixels of a label image that belong to one of the labels 1 to `owners`."""
+    def __init__(self, labels: npt.NDArray[np.integer], owners: int) -> None:
         place = np.flatnonzero(labels)
-        return cls(place, labels.ravel()[place].astype(np.int64) - 1, owners)
+        # Numbers of 16 bits are sorted in two passes over them.
+        small = np.uint16 if owners < np.iinfo(np.uint16).max else np.int64
+        owner = labels.ravel()[place].astype(small)
+        order = np.argsort(owner, kind="stable")
+        self.place = place[order]
+        counts = np.bincount(owner, minlength=owners + 1)[1 : owners + 1]
+        self._present = np.flatnonzero(counts)
+        self._starts = np.concatenate([[0], np.cumsum(counts[self._present])])[:-1]
+        self.area: Counts = counts.astype(np.int64)
 
-    def sums(self, values: npt.NDArray[np.floating] | None = None) -> Vector:
-        """Sum of a value a pixel over each owner, or the number of its pixels."""
-        return np.bincount(self.owner, weights=values, minlength=self.owners).astype(np.float64)
+    def sums(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """Sum over each owner's pixels of a value a pixel, given in the order of `place`."""
+        found = np.zeros(len(self.area), values.dtype)
+        if len(self._present):
+            found[self._present] = np.add.reduceat(values, self._starts)
+        return found
 
 
 def measure_cells(
@@ -64,58 +74,53 @@ def measure_cells(
     cells = int(nuclei.max(initial=0))
     size, unit = (pixel_size_um, "um") if pixel_size_um else (1.0, "px")
     found: dict[str, Vector] = {}
-    nucleus = Pixels.of(nuclei, cells)
-    _add_shape(found, NUCLEUS, nucleus, nuclei.shape, size, unit)
-    found[f"{NUCLEUS}_Solidity"] = _ratio(nucleus.sums(), _hull_areas(nuclei, cells))
-    whole = nuclei
-    if bodies is not None:
-        whole = np.where(nuclei > 0, nuclei, bodies)
-        _add_shape(found, CELL, Pixels.of(whole, cells), nuclei.shape, size, unit)
+    whole = nuclei if bodies is None else np.where(nuclei > 0, nuclei, bodies)
     # Nucleus and cytoplasm of cell i are owners 2 i and 2 i + 1, so that one sum serves both.
     halves = np.where(nuclei > 0, 2 * nuclei - 1, 2 * whole)
-    pyramid = [Pixels.of(halves[::scale, ::scale], 2 * cells) for scale in TEXTURE_SCALES]
+    pyramid = [Pixels(halves[::scale, ::scale], 2 * cells) for scale in TEXTURE_SCALES]
+    moments = _moments(pyramid[0], nuclei.shape[1])
+    of_nucleus = moments[:, 0::2]
+    _add_shape(found, NUCLEUS, of_nucleus, size, unit)
+    found[f"{NUCLEUS}_Solidity"] = _ratio(of_nucleus[0], _hull_areas(nuclei, cells))
+    if bodies is not None:
+        _add_shape(found, CELL, of_nucleus + moments[:, 1::2], size, unit)
     for name, plane in zip(channels, field, strict=True):
         _add_intensity(found, name, plane.astype(np.float32), pyramid, cytoplasm=bodies is not None)
-    _add_neighbours(found, whole, centres(nuclei), cells, size, unit)
+    _add_neighbours(found, whole, _centres(of_nucleus), cells, size, unit)
     return pd.DataFrame({f"{PREFIX}{name}": values for name, values in found.items()})
 
 
 def centres(labels: Labels) -> npt.NDArray[np.float64]:
     """Row and column of the middle of labels 1 to n, (n, 2) [px]; NaN where one has no pixels."""
-    pixels = Pixels.of(labels, int(labels.max(initial=0)))
-    row, column = np.divmod(pixels.place, max(labels.shape[1], 1))
-    area = pixels.sums()
-    return np.stack(
-        [
-            _ratio(pixels.sums(row.astype(float)), area),
-            _ratio(pixels.sums(column.astype(float)), area),
-        ],
-        axis=1,
-    )
+    return _centres(_moments(Pixels(labels, int(labels.max(initial=0))), max(labels.shape[1], 1)))
 
 
-def _ratio(above: Vector, below: Vector) -> Vector:
+def _centres(moments: Counts) -> npt.NDArray[np.float64]:
+    return np.stack([_ratio(moments[1], moments[0]), _ratio(moments[2], moments[0])], axis=1)
+
+
+def _moments(pixels: Pixels, width: int) -> Counts:
+    """Number, sums of row and column, of their squares and of their product; exact, (6, owners)."""
+    row, column = np.divmod(pixels.place, width)
+    values = (row, column, row * row, column * column, row * column)
+    return np.stack([pixels.area, *(pixels.sums(each) for each in values)])
+
+
+def _ratio(above: npt.NDArray[np.number], below: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
     ratio: Vector = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
     return ratio
 
 
 def _add_shape(
-    found: dict[str, Vector],
-    part: str,
-    pixels: Pixels,
-    shape: tuple[int, ...],
-    size: float,
-    unit: str,
+    found: dict[str, Vector], part: str, moments: Counts, size: float, unit: str
 ) -> None:
     """Area, and axes and eccentricity of the ellipse of equal second moments."""
-    area = pixels.sums()
-    row, column = (each.astype(np.float64) for each in np.divmod(pixels.place, max(shape[1], 1)))
-    row -= _ratio(pixels.sums(row), area)[pixels.owner]
-    column -= _ratio(pixels.sums(column), area)[pixels.owner]
+    area, row, column, row_row, column_column, row_column = moments
+    square = area * area
     # A pixel is a square, whose own second moment is 1/12.
-    rows = _ratio(pixels.sums(row * row), area) + 1 / 12
-    columns = _ratio(pixels.sums(column * column), area) + 1 / 12
-    both = _ratio(pixels.sums(row * column), area)
+    rows = _ratio(area * row_row - row * row, square) + 1 / 12
+    columns = _ratio(area * column_column - column * column, square) + 1 / 12
+    both = _ratio(area * row_column - row * column, square)
     half, apart = (rows + columns) / 2, np.hypot((rows - columns) / 2, both)
     long, short = half + apart, np.maximum(half - apart, 0)
     found[f"{part}_Area_{unit}2"] = np.where(area > 0, area * size**2, np.nan)
@@ -160,7 +165,7 @@ def _add_intensity(
     """Mean, sum, spread and texture of a channel in each part of a cell."""
     pixels = pyramid[0]
     values = plane.ravel()[pixels.place].astype(np.float64)
-    area, total, power = pixels.sums(), pixels.sums(values), pixels.sums(values * values)
+    area, total, power = pixels.area, pixels.sums(values), pixels.sums(values * values)
     textures = [_texture(level, each) for level, each in zip(_levels(plane), pyramid, strict=True)]
     parts = {NUCLEUS: slice(0, None, 2)}
     if cytoplasm:
@@ -200,9 +205,8 @@ def _texture(plane: Plane, pixels: Pixels) -> Vector:
     around += padded[1:-1, 2:]
     values = plane.ravel()[pixels.place].astype(np.float64)
     detail = values - around.ravel()[pixels.place] / 4
-    area = pixels.sums()
-    mean = _ratio(pixels.sums(values), area)
-    return _ratio(np.sqrt(_ratio(pixels.sums(detail * detail), area)), mean)
+    mean = _ratio(pixels.sums(values), pixels.area)
+    return _ratio(np.sqrt(_ratio(pixels.sums(detail * detail), pixels.area)), mean)
 
 
 def _add_neighbours(

@@ -44,7 +44,7 @@ def gather_statistics(part: IlluminationPart) -> str:
         path = part.statistics(channel)
         if path.exists():
             continue
-        found = part.options.statistics()
+        by_kind: dict[tuple[object, ...], IlluminationStatistics] = {}
         for name, files in zip(
             part.sites["Metadata_Field"], files_of(part.sites, part.channels), strict=True
         ):
@@ -52,10 +52,13 @@ def gather_statistics(part: IlluminationPart) -> str:
             if file is None:
                 continue
             try:
-                found.add(read_plane(part.images / file, plane), str(name))
+                image = read_plane(part.images / file, plane)
             except InputError:
                 continue
-        found.save(path)
+            kind = (*image.shape, image.dtype.itemsize)
+            by_kind.setdefault(kind, part.options.statistics()).add(image, str(name))
+        usual = _largest(list(by_kind.values())) or part.options.statistics()
+        usual.save(path)
     return part.key
 
 
@@ -66,9 +69,22 @@ def light_of_plate(parts: Sequence[IlluminationPart]) -> dict[str, Illumination]
     """
     merged: dict[str, IlluminationStatistics] = {}
     for channel in parts[0].channels:
-        whole = parts[0].options.statistics()
+        by_kind: dict[object, IlluminationStatistics] = {}
         for part in parts:
-            whole.merge(IlluminationStatistics.load(part.statistics(channel)))
-        if whole.fields:
-            merged[channel] = whole
+            found = IlluminationStatistics.load(part.statistics(channel))
+            if not found.fields:
+                continue
+            shape = found.reduced().shape
+            if shape in by_kind:
+                by_kind[shape].merge(found)
+            else:
+                by_kind[shape] = found
+        usual = _largest(list(by_kind.values()))
+        if usual is not None:
+            merged[channel] = usual
     return estimate_plate(merged, parts[0].options) if merged else {}
+
+
+def _largest(found: Sequence[IlluminationStatistics]) -> IlluminationStatistics | None:
+    """Those of the most fields: of images of several sizes, the usual one has a light."""
+    return max(found, key=lambda each: each.fields, default=None)
