@@ -16,7 +16,7 @@ from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
 from phenovae.pipeline.execute import own_config, run_verbs
 
-_PREPARE = ("sites", "crop", "import")
+_PREPARE = ("sites", "illuminate", "segment", "crop", "import")
 
 Out = Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")]
 Crops = Annotated[

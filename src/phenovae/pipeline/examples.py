@@ -20,9 +20,9 @@ def example_names() -> list[str]:
 
 
 def example(name: str) -> Path:
-    """Path of an example, by its name or its ending (`crops` for `bbbc021_crops`)."""
+    """Path of an example, by its name or a word of it that no other has (`crops`, `raw`, `own`)."""
     names = example_names()
-    fitting = [known for known in names if known == name or known.endswith(f"_{name}")]
+    fitting = [known for known in names if known == name or name in known.split("_")]
     if len(fitting) != 1:
         raise UsageError(f"there is no example {name!r}", mend=nearest(name, names))
     return _folder() / f"{fitting[0]}.yaml"

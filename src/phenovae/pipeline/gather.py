@@ -15,6 +15,7 @@ from phenovae.base.tables import Schema, empty_table, read_table
 from phenovae.cells.store import CellStore
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, config_text
+from phenovae.pipeline.gather_fields import gather_fields
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.screens import BBBC021
 from phenovae.pipeline.stages.evaluate import NEIGHBOURS, PROFILES
@@ -22,6 +23,8 @@ from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.facts import mapping
 from phenovae.screen.bbbc021.knowledge import published
 from phenovae.vae.file_names import DIAGNOSTICS, HISTORY, PICTURES, WEIGHTS
+
+WHOLE_FIELDS = ("raw", "twin")
 
 
 def gather(run: Path, config: Config) -> ReportContent:
@@ -75,6 +78,11 @@ def gather(run: Path, config: Config) -> ReportContent:
         ),
         flagged_total=int((flags != "").sum()),
         skipped=without,
+        fields=(
+            gather_fields(run, config, facts, lit="illuminate" not in without)
+            if config.input.source in WHOLE_FIELDS
+            else None
+        ),
     )
 
 

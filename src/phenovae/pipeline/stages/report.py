@@ -16,7 +16,7 @@ def _report(work: Work) -> Outcome:
 
 REPORT = Stage(
     name="report",
-    version=2,
+    version=3,
     needs=("sites", "cells", "split", "train", "profile", "evaluate"),
     can_do_without=("split", "train", "profile", "evaluate"),
     outputs=(paths.REPORT,),
