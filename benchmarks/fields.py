@@ -4,8 +4,8 @@
 
 FOLDER holds plates of BBBC021 as they are unpacked; without it full-size fields of the twin are
 drawn. Both chains take the same fields, one after the other, in one process with one thread:
-reading three channels, background, nuclei, cell bodies, measures of shape and intensity, crops. Ours
-also measures texture, neighbours and the quality of fields and crops, and writes label images.
+reading three channels, background, nuclei, cell bodies, measures of shape and intensity, crops.
+Ours also measures texture, neighbours and the quality of fields and crops, and writes label images.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from phenovae.images.segmentation.options import SegmentationOptions  # noqa: E402
 from scipy import ndimage  # noqa: E402
 from skimage import feature, filters, measure, segmentation  # noqa: E402
 
@@ -34,6 +33,7 @@ from phenovae.cells.options import CropOptions  # noqa: E402
 from phenovae.cells.quality import QualityOptions  # noqa: E402
 from phenovae.cells.rows import store_rows  # noqa: E402
 from phenovae.images.reading import read_site  # noqa: E402
+from phenovae.images.segmentation.options import SegmentationOptions  # noqa: E402
 
 CHANNELS = ("DAPI", "Actin", "Tubulin")
 CROP, REPEATS = 68, 3
@@ -108,7 +108,7 @@ def _read(path: Path) -> np.ndarray:
     return np.asarray(imread(path))
 
 
-def _sites(folder: Path | None, work: Path) -> tuple[Path, pd.DataFrame]:
+def complete_sites(folder: Path | None, work: Path) -> tuple[Path, pd.DataFrame]:
     """The complete sites of a folder, or of a twin that is drawn for this."""
     from phenovae.twin.options import TwinOptions
     from phenovae.twin.screen import make_twin
@@ -118,7 +118,8 @@ def _sites(folder: Path | None, work: Path) -> tuple[Path, pd.DataFrame]:
             batches=2, replicates=1, compounds=1, doses=1, annotated_doses=1, negative_controls=1,
             positive_controls=0, height=1024, width=1280,
         )  # fmt: skip
-        make_twin(options, work / "twin", 0)
+        if not (work / "twin").exists():
+            make_twin(options, work / "twin", 0)
         folder = work / "twin" / "images"
     found: dict[str, dict[str, str]] = {}
     tags = {"_w1": "DAPI", "_w2": "Tubulin", "_w4": "Actin"}
@@ -146,7 +147,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        images, sites = _sites(folder, work)
+        images, sites = complete_sites(folder, work)
         sites = sites.iloc[:6].reset_index(drop=True)
         files = [[row[f"File_{name}"] for name in CHANNELS] for _, row in sites.iterrows()]
         seconds: dict[str, list[float]] = {"plain": [], "ours": [], "floor": []}
