@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import tifffile
 from scipy import ndimage
@@ -189,7 +190,8 @@ def test_a_run_that_is_killed_half_way_goes_on_to_the_same_bytes(
         "import sys; from pathlib import Path\n"
         "from tests.pipeline.test_raw_fields import process\n"
         "if __name__ == '__main__':\n"
-        f"    process(Path({str(drawn)!r}), Path({str(run)!r}), 'workers.count=2', 'workers.fields=1')\n"
+        f"    folders = Path({str(drawn)!r}), Path({str(run)!r})\n"
+        "    process(*folders, 'workers.count=2', 'workers.fields=1')\n"
     )
     script = tmp_path / "work.py"
     script.write_text(code, encoding="utf-8")
@@ -304,3 +306,39 @@ def test_a_folder_without_images_says_what_was_looked_for(drawn: Path, tmp_path:
     with pytest.raises(InputError):
         process(empty, tmp_path / "run")
     assert not (tmp_path / "run" / "sites.parquet").exists()
+
+
+def test_crops_at_given_positions_are_the_pixels_there(drawn: Path, tmp_path: Path) -> None:
+    sites = sorted((drawn / "images").rglob("*_w1*.tif"))
+    field = sites[3].stem
+    rows = [(field, 7, 100.4, 200.0), (field, 9, 10.0, 200.0), (field, 8, 24.0, 24.0)]
+    names = ["Metadata_Field", "Metadata_Cell", "Position_Row", "Position_Column"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "places.csv", index=False)
+    settings = ("cells.layout=positions", f"input.positions={tmp_path / 'places.csv'}")
+    process(drawn, tmp_path / "run", *settings)
+    store = CellStore.open(tmp_path / "run" / "cells")
+    assert store.table["Metadata_Cell"].tolist() == [7, 8]
+    image = tifffile.imread(sites[3])
+    assert (store.read([0])[0, 0] == image[76:124, 176:224]).all()
+    assert (store.read([1])[0, 0] == image[:48, :48]).all()
+    nuclei = read_table(tmp_path / "run" / "nuclei.parquet", NUCLEI)
+    assert nuclei["Fate"].tolist() == ["kept", "border", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ([("{field}", 1, "x", 5.0)], "no numbers"),
+        ([("{field}", 1, 50.0, 50.0), ("{field}", 1, 60.0, 60.0)], "there twice"),
+    ],
+)
+def test_faulty_positions_are_told(
+    rows: list[tuple[object, ...]], what: str, drawn: Path, tmp_path: Path
+) -> None:
+    field = min((drawn / "images").rglob("*_w1*.tif")).stem
+    names = ["Metadata_Field", "Metadata_Cell", "Position_Row", "Position_Column"]
+    table = pd.DataFrame([(field, *row[1:]) for row in rows], columns=names)
+    table.to_csv(tmp_path / "places.csv", index=False)
+    settings = ("cells.layout=positions", f"input.positions={tmp_path / 'places.csv'}")
+    with pytest.raises(InputError, match=what):
+        process(drawn, tmp_path / "run", *settings)

@@ -21,6 +21,7 @@ from phenovae.cells.fates import fates
 from phenovae.cells.measuring import centres, measure_cells
 from phenovae.cells.nuclei import FIELDS, NUCLEI
 from phenovae.cells.options import CropOptions
+from phenovae.cells.positions import read_positions
 from phenovae.cells.refusals import ERRORS, Refusal, refusal_frame
 from phenovae.images.field_measures import measure_field
 from phenovae.images.illumination import Illumination, correct
@@ -42,7 +43,8 @@ class FieldSettings:
     """What the work on any field depends on besides its pixels.
 
     `illumination` is the folder of correction functions, None for none; `labels` a folder of label
-    images made elsewhere; `out` where label images and tables go.
+    images made elsewhere, `positions` a table of cells found elsewhere; `out` where label images
+    and tables go.
     """
 
     images: Path
@@ -54,6 +56,7 @@ class FieldSettings:
     cells: CropOptions
     illumination: Path | None
     labels: Path | None
+    positions: Path | None
     out: Path
 
 
@@ -87,9 +90,10 @@ def process_part(part: FieldPart) -> str:
     nuclei: list[pd.DataFrame] = []
     refused: list[Refusal] = []
     light = _illumination(part.settings, part.plate)
+    given = _positions(part)
     for _, site in part.sites.iterrows():
         try:
-            field, found = _process(site, part.settings, light)
+            field, found = _process(site, part.settings, light, given)
         except InputError as error:
             refused.append(_refusal(site, error))
             continue
@@ -130,14 +134,21 @@ def files_of(site: pd.Series, channels: tuple[str, ...]) -> list[tuple[str, int 
 
 
 def _process(
-    site: pd.Series, settings: FieldSettings, light: Mapping[str, Illumination]
+    site: pd.Series,
+    settings: FieldSettings,
+    light: Mapping[str, Illumination],
+    given: Mapping[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The row of a field and the rows of its nuclei; its label images are written."""
     raw = read_site(settings.images, files_of(site, settings.channels))
     quality = measure_field(dict(zip(settings.channels, raw, strict=True)))
     field = _corrected(raw, settings.channels, light)
+    size = (raw.shape[1], raw.shape[2])
+    usual = None
     if settings.cells.layout == "grid":
-        found, usual = _tiles(raw.shape[1:], settings.crop), None
+        found = _tiles(size, settings.crop)
+    elif settings.cells.layout == "positions":
+        found = _placed(given.get(str(site["Metadata_Field"])), size, settings)
     else:
         found, usual = _nuclei(site, field, settings)
     for name in reversed(METADATA):
@@ -238,6 +249,24 @@ def _tiles(field: tuple[int, ...], crop: int) -> pd.DataFrame:
             "Why": "",
         }
     )
+
+
+def _placed(
+    given: pd.DataFrame | None, field: tuple[int, int], settings: FieldSettings
+) -> pd.DataFrame:
+    """Cells at given positions, with their fate: kept where the crop fits in the field."""
+    if given is None:
+        return _tiles((0, 0), settings.crop)
+    told = fates(
+        given.assign(Diameter=1.0, Touching=False), field, settings.crop, 1.0, settings.cells
+    )
+    return pd.concat([given, told], axis=1)
+
+
+def _positions(part: FieldPart) -> Mapping[str, pd.DataFrame]:
+    if part.settings.cells.layout != "positions" or part.settings.positions is None:
+        return {}
+    return read_positions(part.settings.positions, set(part.sites["Metadata_Field"]))
 
 
 def _illumination(settings: FieldSettings, plate: str) -> Mapping[str, Illumination]:

@@ -12,10 +12,10 @@ from phenovae.base.options import Options
 class CropOptions(Options):
     """Which squares of a field become crops, and of which pixels."""
 
-    layout: Literal["nuclei", "grid"] = Field(
+    layout: Literal["nuclei", "grid", "positions"] = Field(
         "nuclei",
         description="nuclei: one crop around each nucleus; grid: tiles side by side, where nuclei "
-        "cannot be told apart",
+        "cannot be told apart; positions: around those that input.positions gives",
     )
     pixels: Literal["raw", "corrected"] = Field(
         "raw",

@@ -92,6 +92,11 @@ class InputOptions(Options):
         description="raw: folder of label images of nuclei made elsewhere, named as the nucleus "
         "images; nothing is segmented then",
     )
+    positions: Path | None = Field(
+        None,
+        description="raw, with cells.layout=positions: table of cells found elsewhere (CSV or "
+        "Parquet): Metadata_Field, Metadata_Cell, Position_Row, Position_Column [px]",
+    )
     moa: Path | None = Field(
         None, description="CSV of known mechanisms, used with the official image table"
     )

@@ -102,8 +102,14 @@ def account(work: Work) -> dict[str, object]:
 
 
 def _source(config: Config) -> str:
-    what = "tiles" if config.cells.layout == "grid" else "squares around nuclei"
-    return f"{what} of {config.input.crop_size} px, {config.cells.pixels} pixels"
+    what = {
+        "grid": "tiles",
+        "positions": "squares around given positions",
+        "nuclei": "squares around nuclei",
+    }
+    return (
+        f"{what[config.cells.layout]} of {config.input.crop_size} px, {config.cells.pixels} pixels"
+    )
 
 
 def _options(config: Config) -> Mapping[str, object]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from phenovae.base.errors import InputError
+from phenovae.base.errors import InputError, UsageError
 from phenovae.base.files import replace_folder
 from phenovae.base.tables import TableWriter, read_table, write_table
 from phenovae.pipeline import paths
@@ -45,6 +45,7 @@ def field_settings(work: Work, out: Path) -> FieldSettings:
         cells=config.cells,
         illumination=light if config.illumination.method != "none" else None,
         labels=config.input.labels,
+        positions=config.input.positions,
         out=out,
     )
 
@@ -53,6 +54,11 @@ def _segment(work: Work) -> Outcome:
     from phenovae.cells.field_parts import FieldPart, process_part
 
     config = work.config
+    if config.cells.layout == "positions" and config.input.positions is None:
+        raise UsageError(
+            "cells.layout is positions, and input.positions is not set",
+            mend="--set input.positions=TABLE",
+        )
     sites = read_table(work.run / paths.SITES, SITES)
     final = work.run / paths.SEGMENTATION
     settings = _segmentation_options(config)
@@ -157,8 +163,9 @@ def _segmentation_options(config: Config) -> Mapping[str, object]:
     return {"input": config.input.model_dump(mode="json", include=named), **told}
 
 
-def _labels(config: Config) -> Mapping[str, Path]:
-    return {} if config.input.labels is None else {"labels": config.input.labels}
+def _named(config: Config) -> Mapping[str, Path]:
+    told = {"labels": config.input.labels, "positions": config.input.positions}
+    return {name: path for name, path in told.items() if path is not None}
 
 
 SEGMENT = Stage(
@@ -169,7 +176,7 @@ SEGMENT = Stage(
     options=_segmentation_options,
     perform=_segment,
     can_do_without=("illuminate",),
-    inputs=_labels,
+    inputs=_named,
     says="finding nuclei and cells in every field",
     verb="segment",
 )
