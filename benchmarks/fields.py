@@ -79,8 +79,8 @@ def ours(images: Path, sites: pd.DataFrame, out: Path) -> int:
     """Stages `segment` and `crop`, as a worker does them, without the illumination."""
     settings = FieldSettings(
         images=images, channels=CHANNELS, nuclei="DAPI", pixel_size_um=0.656, crop=CROP,
-        segmentation=SegmentationOptions(), cells=CropOptions(), illumination=None, labels=None, positions=None,
-        out=out,
+        segmentation=SegmentationOptions(), cells=CropOptions(), illumination=None, labels=None,
+        positions=None, out=out,
     )  # fmt: skip
     part = FieldPart("bench", sites, settings)
     process_part(part)

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import pickle
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phenovae.base.errors import Fault, FaultsError, MissingExtraError, PhenovaeError, nearest
+from phenovae.base.errors import (
+    Fault,
+    FaultsError,
+    InputError,
+    MissingExtraError,
+    PhenovaeError,
+    nearest,
+)
 from phenovae.base.seeds import generator, integer
 
 
@@ -44,3 +54,18 @@ def test_all_faults_are_told_at_once_with_their_place() -> None:
 def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
     assert nearest("epoch", ["epochs", "batch"]) == "did you mean 'epochs'?"
     assert nearest("zzz", ["epochs", "batch"]) == "known: batch, epochs"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("no", where="here", mend="mend it"),
+        MissingExtraError("h5py", "hdf5", "reading"),
+        FaultsError("the table is faulty", [Fault("wrong", "a.csv", 2, "well", "Z99")]),
+    ],
+)
+def test_an_error_of_another_process_comes_back_as_it_was(error: PhenovaeError) -> None:
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert str(back) == str(error)
+    assert back.exit_code == error.exit_code

@@ -22,7 +22,8 @@ TOP, LEFT = 565, 1139
 
 def _published(public_data: Path, folder: Path) -> npt.NDArray[np.uint16]:
     """The crop as it was published: (height, width, channel), DAPI, actin, tubulin."""
-    command = [sys.executable, public_data / "unpack.py", folder, "--only", "screen", "--flat"]
+    script = str(public_data / "unpack.py")
+    command = [sys.executable, script, str(folder), "--only", "screen", "--flat"]
     subprocess.run(command, check=True)
     found: npt.NDArray[np.uint16] = np.load(next(folder.glob(f"{FIELD}*_{CELL}.npy")))
     return found

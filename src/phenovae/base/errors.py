@@ -24,6 +24,10 @@ class PhenovaeError(Exception):
         self.mend = mend
         super().__init__(what)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors come from worker processes too, whatever arguments their class is made with.
+        return _revived, (type(self), self.args, dict(vars(self)))
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.where is not None:
@@ -31,6 +35,15 @@ class PhenovaeError(Exception):
         if self.mend is not None:
             lines.append(f"  mend:  {self.mend}")
         return "\n".join(lines)
+
+
+def _revived(
+    kind: type[PhenovaeError], args: tuple[object, ...], state: dict[str, object]
+) -> PhenovaeError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 class UsageError(PhenovaeError):

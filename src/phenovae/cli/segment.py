@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +51,26 @@ def command(
         float | None,
         typer.Option("--max-diameter", metavar="µm", help="Largest nucleus; needs --pixel-size."),
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="classical (needs no weights), or a model of others: cellpose, instanseg.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="Name of the model, or path of its weights."),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option("--download-weights", help="Let the library fetch weights it lacks."),
+    ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="NAME", help="Where a model runs: auto or cpu."),
+    ] = None,
     run: Annotated[
         Path | None,
         typer.Option("--run", metavar="RUN", help="Instead: the stage of a run, on its fields."),
@@ -67,12 +88,19 @@ def command(
 
     Example: phenovae segment plate/*.tif -o labels
 
+    Example: phenovae segment plate/*.tif -o labels --method cellpose --download-weights
+
     Example: phenovae segment --run RUN
     """
+    asked = {"method": method, "model": model, "device": device}
+    named: dict[str, str | bool] = {name: told for name, told in asked.items() if told is not None}
+    if download:
+        named["download_weights"] = True
     if run is not None:
         if images or out is not None:
             raise UsageError("--run takes its images from the run", mend="leave IMAGES and -o out")
         told = with_workers(settings, workers, scheduler)
+        told += [f"segmentation.{name}={value}" for name, value in named.items()]
         run_stage_verb(context, "segment", run, config, told, again=again)
         return
     if not images or out is None:
@@ -80,8 +108,9 @@ def command(
             "there is nothing to segment",
             mend="phenovae segment IMAGES… -o FOLDER, or phenovae segment --run RUN",
         )
-    options = _options(minimum, maximum, pixel_size)
+    options = _options(minimum, maximum, pixel_size, named)
     targets = _targets(images, out)
+    _prepare(options)
     counted, unread = 0, 0
     with console_of(context).progress.bar("segmenting", len(images)) as bar:
         for image in images:
@@ -107,7 +136,10 @@ def _nuclei(count: int) -> str:
 
 
 def _options(
-    minimum: float | None, maximum: float | None, pixel_size: float | None
+    minimum: float | None,
+    maximum: float | None,
+    pixel_size: float | None,
+    named: Mapping[str, str | bool],
 ) -> SegmentationOptions:
     from pydantic import ValidationError
 
@@ -123,10 +155,15 @@ def _options(
             raise UsageError(f"{name} must be a length above 0, not {value}")
     if pixel_size is None and (minimum is not None or maximum is not None):
         raise UsageError("a diameter in µm needs the size of a pixel", mend="give --pixel-size")
+    if minimum is not None and maximum is not None and minimum >= maximum:
+        raise UsageError("--min-diameter must be below --max-diameter")
+    limits = {"minimum_diameter_um": minimum, "maximum_diameter_um": maximum}
     try:
-        return SegmentationOptions(minimum_diameter_um=minimum, maximum_diameter_um=maximum)
+        return SegmentationOptions.model_validate({**limits, **named})
     except ValidationError as error:
-        raise UsageError("--min-diameter must be below --max-diameter") from error
+        first = error.errors()[0]
+        option = "".join(f"--{part}: " for part in first["loc"])
+        raise UsageError(f"{option}{first['msg']}") from error
 
 
 def _targets(images: list[Path], out: Path) -> dict[Path, Path]:
@@ -167,6 +204,12 @@ def _made_here(path: Path) -> bool:
             return str(file.pages.first.tags.valueof("ImageDescription")) == _MADE_HERE
     except (OSError, ValueError, LookupError, tifffile.TiffFileError):
         return False
+
+
+def _prepare(options: SegmentationOptions) -> None:
+    from phenovae.images.segmentation.external import prepare
+
+    prepare(options)
 
 
 def _labelled(image: Path, options: SegmentationOptions, pixel_size: float | None) -> NucleiResult:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from phenovae.images.segmentation.debris import nuclear_odds
 from phenovae.images.segmentation.declump import mended, parted
+from phenovae.images.segmentation.external import segment_by_model
 from phenovae.images.segmentation.foreground import Foreground, foreground_of
 from phenovae.images.segmentation.labels import touching_border
 from phenovae.images.segmentation.options import SegmentationOptions
@@ -67,7 +68,8 @@ def segment_nuclei(
 
     Scale and thresholds come from the image. Nuclei at the border are kept. The limits in µm apply
     where `pixel_size_um` is known. An image with nothing in it gives no labels; only one that is
-    not two-dimensional is a ValueError.
+    not two-dimensional is a ValueError. With a method of others an InputError says where the model
+    failed on this image, another PhenovaeError that it cannot be used.
     """
     plane = as_plane(image)
     none = NucleiResult(np.zeros(plane.shape, dtype=np.int32), 0.0)
@@ -75,6 +77,8 @@ def segment_nuclei(
         return none
     low, high = _limits(options, pixel_size_um)
     scale = diameter_of(plane, low, min(high, *plane.shape))
+    if options.method != "classical":
+        return _by_model(plane, options, scale, pixel_size_um)
     if scale < _NARROWEST:
         return none
     factor = _reduction(scale, plane.size)
@@ -96,6 +100,18 @@ def segment_nuclei(
     if not labels.any():
         return replace(none, dropped=dict(+dropped))
     return NucleiResult(labels, found.diameter * factor, factor, found.noise, dict(+dropped))
+
+
+def _by_model(
+    plane: Floats, options: SegmentationOptions, scale: float, pixel_size_um: float | None
+) -> NucleiResult:
+    """Nuclei by a model of others, told our `scale` where there is one, within the limits in µm."""
+    labels = segment_by_model(plane, options, scale if scale > 0 else None, pixel_size_um)
+    dropped: Counter[str] = Counter()
+    labels = _within(labels, *_limits(options, pixel_size_um), dropped)
+    areas = np.bincount(labels.ravel())[1:]
+    typical = float(np.median(2 * np.sqrt(areas / np.pi))) if len(areas) else 0.0
+    return NucleiResult(labels, typical, dropped=dict(+dropped))
 
 
 def _reduction(scale: float, size: int) -> int:

@@ -1,4 +1,8 @@
-"""How nuclei and cell bodies are told from what is around them."""
+"""How nuclei and cell bodies are told from what is around them.
+
+What drops objects (`smallest`, `visibility`, `debris`) is of the classical method; limits in µm and
+cell bodies go with any.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,22 @@ from phenovae.base.options import Options
 class SegmentationOptions(Options):
     """Settings of the segmentation. None is in pixels or grey levels: the image gives the scale."""
 
-    method: Literal["classical"] = Field(
-        "classical", description="how nuclei are found; classical needs no weights"
+    method: Literal["classical", "cellpose", "instanseg"] = Field(
+        "classical",
+        description="how nuclei are found: classical needs no weights, cellpose and instanseg are "
+        "models of others, each an extra",
+    )
+    model: str = Field(
+        "",
+        description="cellpose, instanseg: name of a model, or path of its weights; empty: the "
+        "method's own for nuclei",
+    )
+    download_weights: bool = Field(
+        default=False,
+        description="cellpose, instanseg: let the library download weights that are not on disk",
+    )
+    device: Literal["auto", "cpu"] = Field(
+        "auto", description="cellpose, instanseg: where the model runs; auto: on a GPU if there is"
     )
     minimum_diameter_um: float | None = Field(
         None, gt=0, description="smallest nucleus [µm]; needs the pixel size of the screen"
@@ -56,4 +74,6 @@ class SegmentationOptions(Options):
             raise ValueError(
                 f"minimum_diameter_um ({low}) must be below maximum_diameter_um ({high})"
             )
+        if self.method == "classical" and self.model:
+            raise ValueError(f"the classical method takes no model, not {self.model!r} either")
         return self

@@ -52,6 +52,7 @@ def field_settings(work: Work, out: Path) -> FieldSettings:
 
 def _segment(work: Work) -> Outcome:
     from phenovae.cells.field_parts import FieldPart, process_part
+    from phenovae.images.segmentation.external import prepare
 
     config = work.config
     if config.cells.layout == "positions" and config.input.positions is None:
@@ -59,6 +60,9 @@ def _segment(work: Work) -> Outcome:
             "cells.layout is positions, and input.positions is not set",
             mend="--set input.positions=TABLE",
         )
+    if config.input.labels is None and config.cells.layout == "nuclei":
+        # What is wrong with a model is told here, and its weights are fetched by one process.
+        prepare(config.segmentation)
     sites = read_table(work.run / paths.SITES, SITES)
     final = work.run / paths.SEGMENTATION
     settings = _segmentation_options(config)
@@ -159,6 +163,8 @@ def _of_flagged_fields(nuclei: pd.DataFrame, fields: pd.DataFrame, config: Confi
 def _segmentation_options(config: Config) -> Mapping[str, object]:
     groups = {"illumination", "segmentation", "field_quality", "cells"}
     told = config.model_dump(mode="json", include=groups)
+    for key in ("download_weights", "device"):  # how, not what
+        del told["segmentation"][key]
     named = {"channels", "nuclei", "pixel_size_um", "crop_size"}
     return {"input": config.input.model_dump(mode="json", include=named), **told}
 
