@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from phenovae.cells.refusals import Refusal, refusal_frame
+from phenovae.figures.fields import FieldPicture
+from phenovae.figures.overlays import overlay_of
+from phenovae.images.illumination import Illumination, flat
+from phenovae.images.illumination_files import illumination_table
 from phenovae.report.content import Flagged, Pictures, Record, ReportContent
+from phenovae.report.field_content import Example, FieldContent, Light
 from phenovae.screen.bbbc021.knowledge import Published
+from phenovae.screen.unmatched import Kind, Unmatched, unmatched_table
 
 CHANNELS = ("DAPI", "Tubulin", "Actin")
 TREATMENTS = 8
@@ -172,4 +179,55 @@ def bare_content() -> ReportContent:
         splits={},
         config_text="",
         journal={},
+    )
+
+
+def light(plates: tuple[str, ...], reason: str = "") -> Light:
+    """Plates with one channel, lit alike, and one that counts as flat for a reason."""
+    ramp = np.tile(np.linspace(0.9, 1.1, 8, dtype=np.float32), (8, 1))
+    lit = Illumination(
+        field=ramp, shape=(32, 32), side=4, dark_level=100.0, fields=16, degree=2, error=0.01,
+        flatness_before=0.2, flatness_after=0.05, flatness_chance=0.04,
+    )  # fmt: skip
+    lights = {plate: {"DAPI": lit} for plate in plates}
+    if reason:
+        lights["dark"] = {"DAPI": flat((32, 32), reason, 1)}
+    return Light(illumination_table(lights), {plate: lights[plate] for plate in plates})
+
+
+def example(fates: dict[str, int], place: str = "P1 B02, site 1") -> Example:
+    """A field with one nucleus that was kept and one that was not."""
+    labels = np.zeros((32, 32), np.int32)
+    labels[2:10, 2:10], labels[20:30, 20:30] = 1, 2
+    images = {name: np.full((32, 32), 7 + n, np.uint16) for n, name in enumerate(CHANNELS)}
+    return Example(
+        "field_1", place, "taxol 1 µM", fates, overlay_of(images, CHANNELS, labels, labels, {1})
+    )
+
+
+@pytest.fixture(scope="session")
+def field_content() -> FieldContent:
+    """Fields of which everything happened to some."""
+    gone = [
+        Unmatched(Kind.PLATE, "none of its 4 sites has an image", "P9", count=4),
+        Unmatched(Kind.SITE, "no channel has an image", "P1", "B02", 3),
+    ]
+    refused = [Refusal("segment", "f7", "no image of Actin", plate="P1", well="C03", site=2)]
+    image = np.random.default_rng(4).random((3, 24, 24)).astype(np.float32)
+    return FieldContent(
+        channels=CHANNELS,
+        layout="nuclei",
+        tabled=16,
+        found=11,
+        read=10,
+        flags={"focus": 2, "focus, noise": 1},
+        flagged_kept=False,
+        fates={"kept": 70, "border": 20, "small": 3, "large": 1, "field": 6},
+        errors=refusal_frame(refused),
+        unmatched=unmatched_table(gone),
+        dropped={"plate without images": 4, "site without images": 1},
+        notes=["12 files found by their names"],
+        examples=[example({"kept": 1, "border": 1})],
+        thrown=[FieldPicture("P1 B04, site 1", "out of focus", image)],
+        light=light(("P1", "P2"), "too few fields"),
     )

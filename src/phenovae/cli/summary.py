@@ -12,14 +12,38 @@ from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.execute import run_all
 
+_LEFT_OUT = {
+    "at_border": "at a border",
+    "small": "too small",
+    "large": "too large",
+    "in_flagged_fields": "in fields thrown out",
+}
+
 
 def run_and_tell(config: Config, run: Path, console: Console, *, resume: bool = True) -> int:
     """Run every stage, print the scores and the report's path; return the inputs left unread."""
     finished = run_all(config, run, console.progress, resume=resume)
+    tell_fields(run, config.cells.layout)
     tell_skipped(run)
     tell_scores(run)
     tell_unread(finished.unread, run)
     return finished.unread
+
+
+def tell_fields(run: Path, layout: str = "nuclei") -> None:
+    """Say what became of a run's fields and of what was found in them, if it began with fields."""
+    path = run / paths.IMPORT
+    told = read_json(path) if path.exists() else {}
+    if not isinstance(told, dict) or "read_fields" not in told:
+        return
+    typer.echo(
+        f"fields: {told['read_fields']:,} of {told['fields']:,} read, {told['refused']:,} unread, "
+        f"{told['flagged_fields']:,} flagged"
+    )
+    left = [f"{told[key]:,} {words}" for key, words in _LEFT_OUT.items() if told[key]]
+    more = f"; {', '.join(left)}" if left else ""
+    what = {"nuclei": "nuclei", "grid": "tiles"}.get(layout, "cells")
+    typer.echo(f"{what}: {told['kept']:,} of {told['positions']:,} kept{more}")
 
 
 def tell_skipped(run: Path) -> None:

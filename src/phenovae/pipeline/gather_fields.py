@@ -34,6 +34,7 @@ from phenovae.screen.unmatched import UNMATCHED, Kind
 EXAMPLES, THROWN, LIGHTS = 3, 12, 3
 
 _THROWN_SIDE = 192
+_MARKS, _LEAST = 80, 5  # marks to the longer side of a field, and px of one at least
 _OF_FIELDS = (Kind.PLATE, Kind.WELL, Kind.SITE)
 _PLACES = ["Metadata_Field", "Metadata_Cell", "Position_Row", "Position_Column", "Fate"]
 
@@ -63,7 +64,7 @@ def gather_fields(
     light, missing_light = _light(run) if lit else (None, "")
     return FieldContent(
         channels=reader.channels,
-        tiles=config.cells.layout == "grid",
+        layout=config.cells.layout,
         tabled=tabled,
         found=len(sites),
         read=len(fields),
@@ -128,7 +129,7 @@ class _Reader:
         self.channels = channels_of_run(config, run)
         self.labels = run / paths.SEGMENTATION
         self.crop = config.input.crop_size
-        self.tiles = config.cells.layout == "grid"
+        self.layout = config.cells.layout
         self._images = images_of_run(config, run)
         self._sites = sites
 
@@ -159,8 +160,10 @@ def _example(reader: _Reader, row: pd.Series, here: pd.DataFrame) -> Example:
     images = reader.images(field)
     shape = images[reader.channels[0]].shape
     bodies = None
-    if reader.tiles:
-        nuclei = _tiles((shape[0], shape[1]), here, reader.crop)
+    if reader.layout == "grid":
+        nuclei = _squares((shape[0], shape[1]), here, reader.crop)
+    elif reader.layout == "positions":
+        nuclei = _squares((shape[0], shape[1]), here, max(_LEAST, max(shape) // _MARKS))
     else:
         nuclei = read_own_labels(label_path(reader.labels, plate, field, "nuclei"))
         outlines = label_path(reader.labels, plate, field, "cells")
@@ -170,22 +173,29 @@ def _example(reader: _Reader, row: pd.Series, here: pd.DataFrame) -> Example:
         drawn = overlay_of(images, reader.channels, nuclei, bodies, set(kept))
     except ValueError as error:
         raise InputError(str(error)) from error
-    compound = str(row["Metadata_Compound"])
     return Example(
         field,
         _place(row),
-        treatment_text(compound, float(row["Metadata_Concentration"])) if compound else "",
+        _treatment(row),
         _counted(Counter(here["Fate"])),
         drawn,
     )
 
 
-def _tiles(shape: tuple[int, int], here: pd.DataFrame, crop: int) -> npt.NDArray[np.int32]:
+def _treatment(row: pd.Series) -> str:
+    compound = str(row["Metadata_Compound"])
+    if row["Metadata_Role"] == str(Role.NEGATIVE_CONTROL):
+        return f"{compound} (negative control)"
+    return treatment_text(compound, float(row["Metadata_Concentration"])) if compound else ""
+
+
+def _squares(shape: tuple[int, int], here: pd.DataFrame, side: int) -> npt.NDArray[np.int32]:
+    """Squares of `side` px around what was found, as a label image."""
     labels = np.zeros(shape, dtype=np.int32)
     columns = ("Metadata_Cell", "Position_Row", "Position_Column")
     for number, row, column in zip(*(here[name] for name in columns), strict=True):
-        top, left = int(row) - crop // 2, int(column) - crop // 2
-        labels[max(top, 0) : top + crop, max(left, 0) : left + crop] = number
+        top, left = int(row) - side // 2, int(column) - side // 2
+        labels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = number
     return labels
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from phenovae.base.files import write_text
-from phenovae.report import facts, outcomes, pictures, recall, tables
+from phenovae.report import facts, fields, limits, outcomes, pictures, recall, tables
 from phenovae.report.content import ReportContent
 from phenovae.report.words import method_sentences, summary_sentences
 
@@ -50,8 +50,11 @@ def _parts(content: ReportContent) -> dict[str, object]:
             content.records,
             content.summary,
             synthetic=content.synthetic,
-            skipped=content.skipped,
+            unit=content.unit,
         ),
+        "limits": limits.limit_sentences(content),
+        "unit": content.unit,
+        "fields": fields.field_part(content),
         "run_facts": facts.run_facts(content),
         "cells": pictures.cell_pictures(content),
         "treatments": outcomes.treatment_pictures(content, seed if isinstance(seed, int) else 0),
@@ -63,14 +66,14 @@ def _parts(content: ReportContent) -> dict[str, object]:
         "recall": recall.probe_recall(content),
         "published": (
             tables.published_table(content.published)
-            if content.published and not content.synthetic
+            if content.published and content.records and not content.synthetic
             else None
         ),
         "misses": tables.misses(content),
         "model_facts": facts.model_facts(content),
         "convention": str(content.diagnostics.get("convention", "")),
         "quality_facts": facts.quality_facts(content),
-        "refusals": tables.refusal_table(content, _REFUSALS),
+        "refusals": tables.refusal_table(content, _REFUSALS) if content.fields is None else None,
         "design_facts": facts.design_facts(content.design),
         "departures": [str(each) for each in facts.listed(content.design.get("departures"))],
         "method": method_sentences(content),
@@ -79,7 +82,7 @@ def _parts(content: ReportContent) -> dict[str, object]:
             for label, told in tables.parameters(content).items()
         },
         "provenance": [
-            ("cells", content.source),
+            (f"{content.unit}s", content.source),
             ("seed", "not recorded" if seed is None else str(seed)),
             ("versions", ", ".join(f"{name} {number}" for name, number in versions.items())),
             ("machine", ", ".join(str(part) for part in machine.values())),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phenovae.report.field_content import FieldContent
 from phenovae.screen.bbbc021.knowledge import Published
 
 Record = Mapping[str, object]
@@ -45,7 +46,8 @@ class ReportContent:
     `options` is the run's configuration as a tree, `checksums` SHA-256 sums by what they are of,
     `crop_um` the side of a raw crop in µm where it is known, `picture_um` that of what the model
     sees of it, `training` how many cells taught and chose, `flagged_total` how many crops were
-    flagged, whether or not some are shown, `skipped` stages that had nothing to do and why.
+    flagged, whether or not some are shown, `skipped` stages that had nothing to do and why,
+    `fields` what was found in whole fields, where the run began with them.
     """
 
     title: str
@@ -75,3 +77,9 @@ class ReportContent:
     picture_um: float | None = None
     flagged_total: int = 0
     skipped: Mapping[str, str] = field(default_factory=dict)
+    fields: FieldContent | None = None
+
+    @property
+    def unit(self) -> str:
+        """What a crop shows: a cell, or a tile of a field."""
+        return "tile" if self.fields is not None and self.fields.tiles else "cell"

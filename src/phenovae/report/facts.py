@@ -14,6 +14,8 @@ _SIDES = (
     ("test", "kept apart"),
 )
 
+_OF_CROPS = (("refused", "inputs refused"), ("rows_without_file", "rows without a file"))
+
 
 def mapping(value: object) -> Mapping[str, object]:
     """The value if it is a mapping, else an empty one."""
@@ -40,7 +42,7 @@ def run_facts(content: ReportContent) -> Facts:
     options = content.options
     model = mapping(options.get("model"))
     likelihood = mapping(model.get("likelihood")).get("name")
-    found: Facts = [("cells", f"{content.source}{_in_store(content)}")]
+    found: Facts = [(f"{content.unit}s", f"{content.source}{_in_store(content)}")]
     if content.channels:
         size = f"; a crop is {content.crop_um:.0f} µm wide" if content.crop_um else ""
         found.append(("channels", ", ".join(content.channels) + size))
@@ -56,7 +58,7 @@ def run_facts(content: ReportContent) -> Facts:
                 f"{_count(design, 'batches', 'batch', 'batches')}",
             )
         )
-    if model:
+    if model and "train" not in content.skipped:
         found.append(
             (
                 "model",
@@ -66,7 +68,7 @@ def run_facts(content: ReportContent) -> Facts:
         )
     if content.summary:
         taught = content.training.get("trained_on")
-        on = f" on {plural(taught, 'cell')}" if isinstance(taught, int) else ""
+        on = f" on {plural(taught, content.unit)}" if isinstance(taught, int) else ""
         found.append(("training", _epochs(content.summary, on)))
     protocols = dict.fromkeys(f"{r['protocol']}@{r['version']}" for r in content.records)
     if protocols:
@@ -83,10 +85,10 @@ def model_facts(content: ReportContent) -> Facts:
             ("training", f"{_epochs(summary)}, chosen by: {summary['kept_by']}"),
             (
                 "ELBO",
-                f"{_number(summary['elbo']):,.0f} nats a cell, "
+                f"{_number(summary['elbo']):,.0f} nats a {content.unit}, "
                 f"{_signed(_number(summary['bits_per_dimension']), 3)} bits per dimension",
             ),
-            ("KL", f"{_number(summary['kl']):.1f} nats a cell"),
+            ("KL", f"{_number(summary['kl']):.1f} nats a {content.unit}"),
         ]
     if told:
         cells = told.get("cells")
@@ -94,7 +96,7 @@ def model_facts(content: ReportContent) -> Facts:
             (
                 "active units",
                 f"{told.get('active_units')} of {told.get('latent')} latent dimensions"
-                + (f", over {plural(cells, 'cell')}" if isinstance(cells, int) else ""),
+                + (f", over {plural(cells, content.unit)}" if isinstance(cells, int) else ""),
             )
         )
     sigma, error = mapping(told.get("sigma")), mapping(told.get("squared_error"))
@@ -109,23 +111,13 @@ def model_facts(content: ReportContent) -> Facts:
 
 
 def quality_facts(content: ReportContent) -> Facts:
-    """What became of the inputs."""
+    """What became of the inputs; the section on fields says it of whole fields."""
     told = content.imported
     found: Facts = []
     for key, name in (
         ("found", "files found"),
-        ("fields", "fields of view"),
-        ("read_fields", "fields read"),
-        ("flagged_fields", "fields thrown out"),
-        ("positions", "nuclei or tiles found"),
-        ("imported", "cells in the store"),
-        ("at_border", "cut by a border"),
-        ("small", "too small"),
-        ("large", "too large"),
-        ("in_flagged_fields", "in fields thrown out"),
-        ("in_lost_fields", "in unreadable fields"),
-        ("refused", "inputs refused"),
-        ("rows_without_file", "rows without a file"),
+        ("imported", f"{content.unit}s in the store"),
+        *(_OF_CROPS if content.fields is None else ()),
     ):
         count = told.get(key)
         if isinstance(count, int):
@@ -138,7 +130,7 @@ def quality_facts(content: ReportContent) -> Facts:
     if content.flagged is not None and content.flagged.by_reason:
         flagged += f" ({_by_name(content.flagged.by_reason, '{:,}')})"
     found.append(("crops flagged and left out", flagged))
-    found += [(f"cells {word}", f"{count:,}") for word, count in _sides(content.splits)]
+    found += [(f"{content.unit}s {word}", f"{count:,}") for word, count in _sides(content.splits)]
     return found
 
 
@@ -171,6 +163,10 @@ def design_facts(design: Mapping[str, object]) -> Facts:
             f"{_whole(design, 'negative_control_wells')} negative, "
             f"{_whole(design, 'positive_control_wells')} positive",
         ),
+    ]
+    if design.get("annotated_treatments") == 0:
+        return found
+    found += [
         ("a usual treatment", usual),
         (
             "confounded",
@@ -206,7 +202,7 @@ def _in_store(content: ReportContent) -> str:
     if not isinstance(count, int):
         return ""
     left = f", {content.flagged_total:,} of them flagged and left out"
-    return f"; {plural(count, 'cell')}" + (left if content.flagged_total else "")
+    return f"; {plural(count, content.unit)}" + (left if content.flagged_total else "")
 
 
 def _epochs(summary: Mapping[str, object], on: str = "") -> str:

@@ -31,7 +31,7 @@ def treatment_pictures(content: ReportContent, seed: int) -> Shown:
     mechanisms = [_named(text) for text in here["Metadata_MoA"].tolist()]
     batches = [_batch(text) for text in here["Metadata_Batch"].tolist()]
     cells = int(here["Profile_Cells"].sum())
-    behind = f"{plural(len(here), 'treatment')}, {plural(cells, 'cell')}; profiles by {label}"
+    behind = f"{plural(len(here), 'treatment')}, {plural(cells, content.unit)}; profiles by {label}"
     plane, shares = treatments.principal_plane(values)
     first, second = (
         f"component {n + 1} ({percent(share, 0)} of the variance)" for n, share in enumerate(shares)
@@ -109,7 +109,7 @@ def _cells_behind(content: ReportContent, name: str) -> str:
         label = f"{record['protocol']}@{record['version']} {record['metric']}"
         cells = record.get("cells")
         if label == name and record["features"] == MODEL and isinstance(cells, int):
-            return f", {plural(cells, 'cell')}"
+            return f", {plural(cells, content.unit)}"
     return ""
 
 
@@ -119,7 +119,7 @@ def score_pictures(content: ReportContent) -> Shown:
     if not scored:
         return Shown([], ["Nothing could be scored."])
     counts = [cells for r in scored if isinstance(cells := r.get("cells"), int) and cells]
-    cells = f" At most {plural(max(counts), 'cell')} stand behind a score." if counts else ""
+    cells = f" At most {plural(max(counts), content.unit)} stand behind a score." if counts else ""
     return Shown(
         [
             picture(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 from matplotlib.figure import Figure
 
 from phenovae.figures import crops, curves, latents
@@ -15,6 +17,8 @@ from phenovae.figures.colours import bright, channel_inks
 from phenovae.figures.drawing import CSS_INCH, to_bytes
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, plural
+
+_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,31 @@ class Shown:
 
 
 def picture(
-    figure: Figure, alt: str, caption: str, *, raster: bool = False, channels: tuple[str, ...] = ()
+    figure: Figure,
+    alt: str,
+    caption: str,
+    *,
+    raster: bool = False,
+    photograph: bool = False,
+    channels: tuple[str, ...] = (),
 ) -> Picture:
-    """A figure as SVG, or as PNG where it holds pixels."""
-    media = "image/png" if raster else "image/svg+xml"
-    data = base64.b64encode(to_bytes(figure, "png" if raster else "svg")).decode("ascii")
+    """A figure as SVG, as PNG where it holds pixels, as JPEG where it is a photograph.
+
+    Noise is most of a field's picture, and JPEG needs a fifth of what PNG needs for it.
+    """
+    media = "image/jpeg" if photograph else "image/png" if raster else "image/svg+xml"
+    drawn = to_bytes(figure, "png" if raster or photograph else "svg")
+    data = base64.b64encode(_as_jpeg(drawn) if photograph else drawn).decode("ascii")
     width, height = (round(CSS_INCH * float(inches)) for inches in figure.get_size_inches())
     key = list(zip(channels, channel_inks(channels), strict=True))
     return Picture(f"data:{media};base64,{data}", alt, caption, width, height, key)
+
+
+def _as_jpeg(png: bytes) -> bytes:
+    with PIL.Image.open(io.BytesIO(png)) as image, io.BytesIO() as buffer:
+        # colours are kept at full resolution, or thin coloured lines would run
+        image.convert("RGB").save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+        return buffer.getvalue()
 
 
 def cell_pictures(content: ReportContent) -> Shown:
@@ -56,6 +77,7 @@ def cell_pictures(content: ReportContent) -> Shown:
     shown = content.pictures
     if shown is None or not len(shown.originals):
         return Shown([], ["There are no reconstructions: the model left no pictures."])
+    unit = content.unit
     limits = bright(shown.originals.astype(float))
     count = min(crops.COLUMNS, len(shown.originals))
     validated = content.training.get("validated_on")
@@ -69,8 +91,8 @@ def cell_pictures(content: ReportContent) -> Shown:
     found = [
         picture(
             crops.reconstructions(shown.originals, shown.reconstructions, shown.channels),
-            f"{plural(count, 'cell')}, each above what the model decodes from its latents",
-            f"{plural(count, f'{held_out}cell')}{wide}, and below each what the model makes of "
+            f"{plural(count, unit)}, each above what the model decodes from its latents",
+            f"{plural(count, held_out + unit)}{wide}, and below each what the model makes of "
             f"the mean of its latents.{alone} Full brightness is the 99.7th percentile of a "
             f"channel over these originals; gamma {crops.GAMMA:g}.",
             raster=True,
@@ -85,8 +107,8 @@ def cell_pictures(content: ReportContent) -> Shown:
             crops.samples(shown.samples, shown.channels, limits),
             f"{plural(sampled, 'image')} that the model makes from random latents",
             f"{plural(sampled, 'sample')}: what the model makes of latents drawn from the prior, "
-            "as bright as the cells above. Where they look less like cells than the decoded ones, "
-            "the model describes cells better than it invents them.",
+            f"as bright as the {unit}s above. Where they look less like {unit}s than the decoded "
+            f"ones, the model describes {unit}s better than it invents them.",
             raster=True,
             channels=shown.channels,
         )
@@ -130,7 +152,7 @@ def training_pictures(content: ReportContent) -> Shown:
     if len(content.history):
         caption = "Training by epoch"
         counts = [
-            f"{plural(count, 'cell')} {what}"
+            f"{plural(count, content.unit)} {what}"
             for key, what in (("trained_on", "taught"), ("validated_on", "chose the checkpoint"))
             if isinstance(count := content.training.get(key), int) and count
         ]
@@ -158,7 +180,8 @@ def training_pictures(content: ReportContent) -> Shown:
             picture(
                 latents.latent_usage(values, _active(told, values, active)),
                 f"KL of each of {len(values)} latent dimensions, largest first; {active} active",
-                f"What each latent dimension carries, over {told.get('cells', 'unknown'):,} cells. "
+                f"What each latent dimension carries, over {told.get('cells', 'unknown'):,} "
+                f"{content.unit}s. "
                 f"Active: {told.get('active_rule', 'by a rule that was not recorded')}.",
             )
         )

@@ -45,19 +45,20 @@ def probe_recall(content: ReportContent) -> Recall | None:
         )
         for name in mechanisms
     ]
-    columns = ("mechanism", *order, *(("compounds", "cells") if behind else ()))
+    columns = ("mechanism", *order, *(("compounds", f"{content.unit}s") if behind else ()))
     chance = probed[MODEL].get("chance")
     luck = f"; by chance {percent(chance)}" if isinstance(chance, int | float) else ""
     return Recall(
         _headline(shares, mechanisms),
         Table(
-            "Cells whose mechanism the cell probe tells right, of all cells of that mechanism"
-            f"{luck}. Few compounds stand behind a mechanism, so small differences say little.",
+            f"{content.unit.capitalize()}s whose mechanism the cell probe tells right, of all "
+            f"{content.unit}s of that mechanism{luck}. Few compounds stand behind a mechanism, so "
+            "small differences say little.",
             tuple(name.replace("_", " ") for name in columns),
             rows,
             frozenset(range(1, len(columns))),
         ),
-        _alone([str(name) for name in listed(probed[MODEL].get("unscorable"))]),
+        _alone([str(name) for name in listed(probed[MODEL].get("unscorable"))], content.unit),
     )
 
 
@@ -71,11 +72,11 @@ def _headline(shares: Mapping[str, Mapping[str, object]], mechanisms: Sequence[s
     return f"Cell probe by mechanism: the model is ahead of intensity in {ahead} of {count}"
 
 
-def _alone(names: Sequence[str]) -> str:
+def _alone(names: Sequence[str], unit: str) -> str:
     if not names:
         return ""
     return (
-        "Not asked, because a single compound stands for each, and a cell of it could only be "
+        f"Not asked, because a single compound stands for each, and a {unit} of it could only be "
         f"told by that compound itself: {', '.join(names)}."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from phenovae.evaluate.protocol import FIT_ALL
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, plural
 from phenovae.report.words import MODEL
@@ -12,9 +13,10 @@ from phenovae.screen.bbbc021.knowledge import Published
 
 PROBE = "probe"
 _PROBE_SUMMARY = (
-    "A linear classifier tells the mechanism of single cells of compounds it has not seen: "
-    "balanced accuracy, the mean over mechanisms of the share of their cells that is told right."
+    "A linear classifier tells the mechanism of single {unit}s of compounds it has not seen: "
+    "balanced accuracy, the mean over mechanisms of the share of their {unit}s that is told right."
 )
+_ON_ALL_WELLS = ". Here all wells stand in for negative controls."
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,26 @@ def score_tables(content: ReportContent) -> list[Table]:
     found = []
     for label, records in groups.items():
         summary = mapping(records[0].get("parameters")).get("summary") or (
-            _PROBE_SUMMARY if records[0]["metric"] == PROBE else "no summary recorded"
+            _PROBE_SUMMARY.format(unit=content.unit)
+            if records[0]["metric"] == PROBE
+            else "no summary recorded"
         )
+        all_wells = str(records[0]["protocol"]).endswith(FIT_ALL)
         found.append(
             Table(
-                f"{label}: {summary}",
-                ("score", "features", "right", "95 % interval", "chance", "p", "cells", "remark"),
+                f"{label}: {str(summary).rstrip('.')}{_ON_ALL_WELLS}"
+                if all_wells
+                else f"{label}: {summary}",
+                (
+                    "score",
+                    "features",
+                    "right",
+                    "95 % interval",
+                    "chance",
+                    "p",
+                    f"{content.unit}s",
+                    "remark",
+                ),
                 [_score_row(record) for record in records],
                 frozenset(range(2, 7)),
                 frozenset(n for n, record in enumerate(records) if record["features"] == MODEL),

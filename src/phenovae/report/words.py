@@ -55,9 +55,9 @@ def summary_sentences(
     summary: Mapping[str, object],
     *,
     synthetic: bool,
-    skipped: Mapping[str, str] | None = None,
+    unit: str = "cell",
 ) -> list[str]:
-    """What the run found, in sentences; `skipped` has the reasons of stages that did not run."""
+    """What the run found, in sentences; `unit` is what a crop shows."""
     said: list[str] = []
     if synthetic:
         said.append(
@@ -67,10 +67,9 @@ def summary_sentences(
     protocols = list(dict.fromkeys(str(r["protocol"]) for r in records if r["metric"] == "NSC"))
     for protocol in protocols:
         said += _of_protocol(records, protocol)
-    said += _of_probe(records)
+    said += _of_probe(records, unit)
     if not said or (synthetic and len(said) == 1):
         reasons = sorted({str(r["reason"]) for r in records if "reason" in r})
-        reasons += dict.fromkeys((skipped or {}).values())
         said.append(
             "No treatment could be scored" + (f": {'; '.join(reasons)}." if reasons else ".")
         )
@@ -86,20 +85,23 @@ def summary_sentences(
 
 def method_sentences(content: ReportContent) -> list[str]:
     """How the scores came about, and what they do not say."""
+    if "evaluate" in content.skipped:
+        return [f"Nothing was scored: {content.skipped['evaluate']}."]
+    unit = content.unit
     said = ["Labels used in training: none; mechanisms were never seen."]
     balance = mapping(content.options.get("sampling")).get("balance")
     if balance not in (None, "none"):
-        said[0] += f" How often cells were drawn was evened out by {balance}."
+        said[0] += f" How often {unit}s were drawn was evened out by {balance}."
     side = mapping(content.options.get("evaluate")).get("cells", "all")
     if side in ("all", "train"):
         said.append(
-            f"The scored cells are the ones of the training ({split_words(content.splits)}); "
+            f"The scored {unit}s are the ones of the training ({split_words(content.splits)}); "
             "scores tell how well the latents order known treatments, not how the model does on "
             "unseen plates."
         )
     else:
         said.append(
-            f"The scored cells are those of the {side} side of the splits alone "
+            f"The scored {unit}s are those of the {side} side of the splits alone "
             f"({split_words(content.splits)}); the model was not trained on them."
         )
     kept_by = content.summary.get("kept_by")
@@ -155,13 +157,13 @@ def _verdict(model: Record, base: Record) -> str:
     return verdict + ("" if apart else ", though the intervals overlap")
 
 
-def _of_probe(records: Sequence[Record]) -> list[str]:
+def _of_probe(records: Sequence[Record], unit: str) -> list[str]:
     probe = find(records, MODEL, "probe")
     if probe is None:
         return []
     text = (
-        "The mechanism of a single cell of an unseen compound is told with a balanced accuracy of "
-        f"{percent(number(probe, 'value'))} ({_interval(probe)}; by chance "
+        f"The mechanism of a single {unit} of an unseen compound is told with a balanced accuracy "
+        f"of {percent(number(probe, 'value'))} ({_interval(probe)}; by chance "
         f"{percent(number(probe, 'chance'))})"
     )
     base = find(records, INTENSITY, "probe")
