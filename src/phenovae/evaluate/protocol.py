@@ -52,7 +52,9 @@ class Protocol(Options):
         if not self.recipe.transforms or self.name.endswith(FIT_ALL):
             return self
         recipe = self.recipe.model_copy(update={"fit_on": "all_wells"})
-        return self.model_copy(update={"name": self.name + FIT_ALL, "recipe": recipe})
+        summary = f"{self.summary} Here all wells stand in for the negative controls."
+        told = {"name": self.name + FIT_ALL, "recipe": recipe, "summary": summary}
+        return self.model_copy(update=told)
 
 
 def protocol_names() -> list[str]:

@@ -24,8 +24,11 @@ def read_arrays(
     InputError otherwise.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+        # numpy leaves a file that it opened itself, and cannot read, open
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            arrays = {
+                name.removesuffix(".npy"): _read(archive, name) for name in archive.namelist()
+            }
     except FileNotFoundError as error:
         raise InputError(f"there is no file of {what}", where=path) from error
     except _DAMAGED as error:
@@ -45,3 +48,8 @@ def read_arrays(
             mend="update phenovae, or make the file anew",
         )
     return arrays
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> npt.NDArray[np.generic]:
+    with archive.open(name) as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))

@@ -44,6 +44,8 @@ _STRIDE = 4
 _BLOCKS = 320
 _BRIGHTEST = 0.9995
 _TOO_BRIGHT = 3.0
+_HAZE = 6.0
+_CAP = 4.0
 _PILE = 1e-4
 _TAIL = 4.0
 _DEPTHS = (8, 10, 11, 12, 14, 16)
@@ -82,7 +84,7 @@ def _measure(image: Pixels) -> dict[str, float]:
     sharpness = _sharpness(image)
     side = block_side((image.shape[0], image.shape[1]), _BLOCKS)
     blocks = block_sums(image, side).astype(np.float32) / np.float32(side * side)
-    length, area = _debris(blocks - np.float32(levels[0]), side, sharpness.size)
+    length, area = _debris(blocks - np.float32(levels[0]), noise, side, sharpness.size)
     middle, brightest = np.quantile(blocks, [0.5, _BRIGHTEST])
     top = float(brightest - middle)
     return {
@@ -215,15 +217,23 @@ def _sums(ring: npt.NDArray[np.int64], weights: Numbers, rings: int) -> Numbers:
     return np.asarray(np.bincount(ring, weights, rings)[1:], dtype=np.float64)
 
 
-def _debris(above: npt.NDArray[np.float32], side: int, size: float) -> tuple[float, float]:
+def _debris(
+    above: npt.NDArray[np.float32], noise: float, side: int, size: float
+) -> tuple[float, float]:
     """Length and area of the largest region far brighter than cells, in sizes of structures.
 
-    Cells are as bright as the blocks that carry the middle of all light above the ground.
+    Cells are as bright as the blocks that carry the middle of the light above the ground, faint
+    haze left out where there is anything else.
     """
     if not np.isfinite(size):
         return float("nan"), float("nan")
-    ordered = np.sort(above[above > 0], axis=None)
-    carried = np.cumsum(ordered, dtype=np.float64)
+    lit = above[above > _HAZE * noise]
+    if not lit.size:
+        lit = above[above > 0]
+    ordered = np.sort(lit)
+    # capped, so that debris that outshines all cells is not taken for them
+    top = _CAP * ordered[len(ordered) // 2] if len(ordered) else np.float32(0)
+    carried = np.cumsum(np.minimum(ordered, top), dtype=np.float64)
     cells = float(ordered[np.searchsorted(carried, carried[-1] / 2)]) if len(ordered) else 0.0
     regions, count = ndimage.label(above > _TOO_BRIGHT * cells)
     if count == 0:

@@ -89,7 +89,10 @@ def estimate_plate(
     reasons: dict[str, str] = {}
     for name, sample in samples.items():
         if len(sample.values) < options.fields:
-            reasons[name] = f"{sample.fields} fields, and {options.fields} are needed"
+            reasons[name] = (
+                f"{sample.fields} field{'s' if sample.fields != 1 else ''}, and "
+                f"{options.fields} are needed"
+            )
             continue
         found = read_light(sample.values, options.degrees)
         if found is None:
@@ -173,8 +176,10 @@ def _light(sample: Sample, evidence: Evidence, dark: DarkLevels) -> Illumination
     noise = float(dark.weights @ [mean.size / precision for _, precision in found])
     error = float(np.sqrt(doubt + noise))
     level = float(dark.weights @ dark.levels)
-    # James and Stein: as far as the function could be chance, it leans to flat
-    lean = max(0.0, 1 - error**2 / max(float((mean**2).sum()), 1e-12))
+    # As far as the function could be chance, it leans to flat (James and Stein). The error is
+    # itself uncertain, and a lean that goes too far costs more than one that does not go all the
+    # way: half of it counts.
+    lean = max(0.0, 1 - (error / 2) ** 2 / max(float((mean**2).sum()), 1e-12))
     grid = (sample.values.shape[1], sample.values.shape[2])
     terms = surfaces(grid, evidence.degree)[:, 1:]
     function = (1 + terms @ (lean * mean)).reshape(grid)

@@ -23,16 +23,15 @@ DEGREES = (2, 4, 6)
 _DARK_END = 0.02
 _TILES = (8, 10)
 _ROUNDS = 4
-_GROUPS = 4
-_FIELDS_OF_A_GROUP = 4
+_GROUPS = 6
 
 # Of the logarithm of what stands above the ground: about half the spread of a cell's brightness
 # among cells of a field, and the bisquare's usual distance in such spreads.
 _SPREAD = 0.3
 _BISQUARE = 4.685
 _STEPS = 12
-_BRIGHT = 0.9
 _DIM_FIELD = 4.0
+_NOTHING = 1e-3  # grey levels; a mean of whole numbers is no closer to another
 
 
 @dataclass(frozen=True)
@@ -69,38 +68,36 @@ def read_light(values: Floats, degrees: Sequence[int] = DEGREES) -> Evidence | N
     one does. None where the fields are too small for any, or hold nothing brighter than their
     ground.
     """
-    count = _GROUPS if len(values) >= _GROUPS * _FIELDS_OF_A_GROUP else 2
+    count = _GROUPS if len(values) >= 2 * _GROUPS else 2
     groups = [values[number::count] for number in range(count)]
     degree = _choose_degree(groups, degrees)
     if degree is None:
         return None
-    terms = surfaces(values.shape[1:], degree)
+    terms = surfaces((values.shape[1], values.shape[2]), degree)
     whole = _read(values, terms)
-    parts = [_read(group, terms) for group in groups]
-    relative = [part.relative for part in parts if part.relative is not None]
-    if whole.relative is None or len(relative) < count:
+    halves = (_read(values[0::2], terms), _read(values[1::2], terms))
+    # Readings of all but a group stay close to that of all fields; a group by itself has too few
+    # fields for its dark end, and would make it look less certain than it is.
+    parts = [
+        _read(np.concatenate([*groups[:number], *groups[number + 1 :]]), terms)
+        for number in range(count)
+    ]
+    relative = [one.relative for one in (whole, *halves, *parts) if one.relative is not None]
+    if len(relative) < 3 + count:
         return None
     return Evidence(
         degree=degree,
         all_fields=whole,
-        halves=(_mean(parts[0::2]), _mean(parts[1::2])),
-        shape_variance=_variance([part.shape for part in parts]),
-        relative_variance=_variance(relative),
+        halves=halves,
+        shape_variance=_jackknife([part.shape for part in parts]),
+        relative_variance=_jackknife(relative[3:]),
     )
 
 
-def _variance(parts: Sequence[Floats]) -> float:
-    """Variance of the mean of the parts, alike for all coefficients."""
-    scatter = np.var(np.stack(parts), axis=0, ddof=1)
-    return max(float(scatter.mean()) / len(parts), 1e-12)
-
-
-def _mean(parts: Sequence[Reading]) -> Reading:
-    return Reading(
-        ground=float(np.mean([part.ground for part in parts])),
-        shape=np.mean([part.shape for part in parts], axis=0),
-        relative=np.mean([part.relative for part in parts if part.relative is not None], axis=0),
-    )
+def _jackknife(parts: Sequence[Floats]) -> float:
+    """Variance over all fields of readings that lack one group each, alike for all coefficients."""
+    scatter = np.var(np.stack(parts), axis=0)
+    return max(float(scatter.mean()) * (len(parts) - 1), 1e-12)
 
 
 def _read(values: Floats, terms: Floats) -> Reading:
@@ -145,8 +142,8 @@ def _light_of_what_stands_above(above: Floats, terms: Floats) -> Floats | None:
     surfaces; Tukey's bisquare leaves out ground, half-covered blocks and debris, and a number of
     cells that is greater here than there does not count.
     """
-    bright = np.quantile(above, _BRIGHT, axis=1)
-    usable = bright > max(float(np.median(bright)) / _DIM_FIELD, 0.0)
+    bright = _brightness(above)
+    usable = bright > max(float(np.median(bright)) / _DIM_FIELD, _NOTHING)
     if not usable.any():
         return None
     above, bright = above[usable], bright[usable]
@@ -167,6 +164,17 @@ def _light_of_what_stands_above(above: Floats, terms: Floats) -> Floats | None:
     light = np.exp(terms @ fitted)
     relative: Floats = terms.T @ (light / light.mean()) / len(terms)
     return relative
+
+
+def _brightness(above: Floats) -> Floats:
+    """How bright the cells of each field are: the level at which half of all squares is reached.
+
+    Squares let a few cells count for more than much faint ground.
+    """
+    ordered = np.sort(np.maximum(above, 0.0), axis=1)
+    carried = np.cumsum(ordered**2, axis=1)
+    middle = (carried < carried[:, -1:] / 2).sum(axis=1)
+    return np.asarray(ordered[np.arange(len(above)), middle])
 
 
 def _weighted_step(left: Floats, weight: Floats, terms: Floats) -> tuple[Floats, Floats] | None:

@@ -51,14 +51,10 @@ def surfaces(shape: tuple[int, int], degree: int) -> Floats:
         np.outer(of_y[:, total - power], of_x[:, power]).ravel()
         for total in range(degree + 1)
         for power in range(total + 1)
+        if total - power < shape[0] and power < shape[1]
     ]
-    places = shape[0] * shape[1]
     orthogonal, triangle = np.linalg.qr(np.stack(terms, axis=1))
-    diagonal = np.diagonal(triangle)
-    kept = np.abs(diagonal) > 1e-6 * np.sqrt(places)
-    found: Floats = orthogonal[:, : len(diagonal)][:, kept] * (
-        np.sqrt(places) * np.sign(diagonal[kept])
-    )
+    found: Floats = orthogonal * (np.sqrt(shape[0] * shape[1]) * np.sign(np.diagonal(triangle)))
     return found
 
 

@@ -16,8 +16,19 @@ from phenovae.pipeline.screens import BBBC021, read_screen
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.screen.design import check_design
 from phenovae.screen.sites import METADATA, SITES
+from phenovae.screen.unmatched import Kind
 
 logger = logging.getLogger(__name__)
+
+_LEFT_OUT = {
+    str(Kind.PLATE): "sites of plates without an image",
+    str(Kind.WELL): "sites of wells without an image",
+    str(Kind.SITE): "sites without an image",
+    str(Kind.CHANNEL): "channels without an image",
+    str(Kind.IMAGES): "images without metadata",
+    str(Kind.NAME): "files whose names the pattern does not fit",
+    str(Kind.EXTRA): "images of channels that were not asked for",
+}
 
 
 def _of_twin(work: Work) -> Outcome:
@@ -47,8 +58,10 @@ def _of_images(work: Work) -> Outcome:
         raise UsageError("input.images is not set")
     for sentence in screen.notes:
         logger.info("%s", sentence)
-    for rule, count in screen.dropped.items():
-        logger.warning("left out: %d × %s; %s lists them", count, rule, paths.UNMATCHED)
+    dropped = {_LEFT_OUT.get(rule, rule): count for rule, count in screen.dropped.items()}
+    if dropped:
+        told = ", ".join(f"{count} {what}" for what, count in dropped.items())
+        logger.warning("left out: %s; %s has each with its place", told, paths.UNMATCHED)
     channels = work.config.input.channels or channels_of(screen.sites)
     headers = probe_sites(screen.sites, images, channels, work.progress)
     for sentence in headers.differences:
@@ -63,12 +76,12 @@ def _of_images(work: Work) -> Outcome:
         )
     write_table(screen.unmatched, work.run / paths.UNMATCHED, UNMATCHED)
     outcome = _write(work, screen.sites)
-    told = {
-        "dropped": dict(screen.dropped),
+    images_told = {
+        "dropped": dropped,
         "notes": [*screen.notes, *headers.differences],
         "files": headers.files,
     }
-    return Outcome({**outcome.facts, "images": told, "screen": screen.name})
+    return Outcome({**outcome.facts, "images": images_told, "screen": screen.name})
 
 
 def _of_cells(work: Work) -> Outcome:
