@@ -27,8 +27,8 @@ MEASURES: dict[str, str] = {
     "Size": "distance over which structures change by half [px]",
     "Focus": "squared size times squared slope over variance; 2.8 where nothing is sharp",
     "Saturated": "share of pixels at the highest value that the camera gives",
-    "DebrisLength": "length of the largest region far brighter than cells [sizes of structures]",
-    "DebrisArea": "its area [squared sizes of structures]",
+    "DebrisLength": "length of the longest region far brighter than cells [px]",
+    "DebrisArea": "area of the largest one [px²]",
     "Level05": "5th percentile: the ground [grey levels]",
     "Level50": "50th percentile [grey levels]",
     "Level95": "95th percentile [grey levels]",
@@ -45,7 +45,7 @@ _BLOCKS = 320
 _BRIGHTEST = 0.9995
 _TOO_BRIGHT = 3.0
 _HAZE = 6.0
-_CAP = 4.0
+_CAP = 2.0
 _PILE = 1e-4
 _TAIL = 4.0
 _DEPTHS = (8, 10, 11, 12, 14, 16)
@@ -84,7 +84,7 @@ def _measure(image: Pixels) -> dict[str, float]:
     sharpness = _sharpness(image)
     side = block_side((image.shape[0], image.shape[1]), _BLOCKS)
     blocks = block_sums(image, side).astype(np.float32) / np.float32(side * side)
-    length, area = _debris(blocks - np.float32(levels[0]), noise, side, sharpness.size)
+    length, area = _debris(blocks - np.float32(levels[0]), noise, side)
     middle, brightest = np.quantile(blocks, [0.5, _BRIGHTEST])
     top = float(brightest - middle)
     return {
@@ -217,16 +217,12 @@ def _sums(ring: npt.NDArray[np.int64], weights: Numbers, rings: int) -> Numbers:
     return np.asarray(np.bincount(ring, weights, rings)[1:], dtype=np.float64)
 
 
-def _debris(
-    above: npt.NDArray[np.float32], noise: float, side: int, size: float
-) -> tuple[float, float]:
-    """Length and area of the largest region far brighter than cells, in sizes of structures.
+def _debris(above: npt.NDArray[np.float32], noise: float, side: int) -> tuple[float, float]:
+    """Length [px] and area [px²] of the largest regions of blocks far brighter than cells.
 
     Cells are as bright as the blocks that carry the middle of the light above the ground, faint
     haze left out where there is anything else.
     """
-    if not np.isfinite(size):
-        return float("nan"), float("nan")
     lit = above[above > _HAZE * noise]
     if not lit.size:
         lit = above[above > 0]
@@ -243,5 +239,4 @@ def _debris(
         float(np.hypot(down.stop - down.start, across.stop - across.start))
         for down, across in ndimage.find_objects(regions)
     ]
-    unit = 2 * size / side
-    return max(lengths) / unit, max(areas) / unit**2
+    return max(lengths) * side, float(max(areas)) * side**2

@@ -199,17 +199,18 @@ def _empty(plate: Plate, _nuclei: str | None) -> list[Finding]:
 def _debris(plate: Plate, _nuclei: str | None) -> list[Finding]:
     found: list[Finding] = []
     for channel in plate.channels:
+        size = _diameters(plate, channel)
         reasons: dict[int, str] = {}
-        for measure, bound, words in (
-            ("DebrisLength", plate.options.debris_length, "times as long as its structures"),
-            ("DebrisArea", plate.options.debris_area, "times as large as its structures"),
+        for measure, unit, bound, words in (
+            ("DebrisLength", size, plate.options.debris_length, "times as long as its structures"),
+            ("DebrisArea", size**2, plate.options.debris_area, "times as large as its structures"),
         ):
-            values = plate.values(measure, channel)
+            values = plate.values(measure, channel) / unit
             usual = plate.usual(values)
             # where every field has such regions, they are no debris
-            high = (
-                np.ones(len(values), bool) if usual is None else usual.ratio(values) > _OUTSTANDING
-            )
+            high = np.ones(len(values), bool)
+            if usual is not None:
+                high = usual.ratio(values) > _OUTSTANDING
             for row in np.flatnonzero((values > bound) & high).tolist():
                 reasons.setdefault(
                     row,
@@ -217,6 +218,16 @@ def _debris(plate: Plate, _nuclei: str | None) -> list[Finding]:
                 )
         found += [(row, DEBRIS, reason) for row, reason in reasons.items()]
     return found
+
+
+def _diameters(plate: Plate, channel: str) -> Values:
+    """Diameter of a channel's structures [px], (field,): the usual one, which debris cannot change.
+
+    Where too few fields say what is usual, each field's own.
+    """
+    sizes = plate.values("Size", channel)
+    usual = plate.usual(sizes)
+    return 2 * (sizes if usual is None else np.full(len(sizes), usual.median))
 
 
 def _cell_count(plate: Plate, _nuclei: str | None) -> list[Finding]:
