@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 _SAFE = " -_.()+,="
+_NOTHING = "%"
+"""The empty name: no other begins with a sign that is alone."""
 
 
 def quoted(name: str) -> str:
@@ -12,10 +14,10 @@ def quoted(name: str) -> str:
     text = quote(name, safe=_SAFE)
     if text.strip(". ") != text or not text:
         # Names of dots, and such as end in dots or blanks, mean something else to file systems.
-        text = "".join(f"%{ord(sign):02X}" if sign in ". " else sign for sign in text) or "%00"
+        text = "".join(f"%{ord(sign):02X}" if sign in ". " else sign for sign in text) or _NOTHING
     return text
 
 
 def unquoted(text: str) -> str:
     """The name that `quoted` made this of."""
-    return "" if text == "%00" else unquote(text)
+    return "" if text == _NOTHING else unquote(text)

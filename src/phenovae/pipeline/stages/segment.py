@@ -104,7 +104,8 @@ def _together(work: Work, parts: Sequence[FieldPart]) -> tuple[dict[str, object]
             tables = [found for part in mine if (found := read_part(part, "fields")) is not None]
             if not tables:
                 continue
-            fields = _flagged(pd.concat(tables, ignore_index=True), work.config)
+            told = pd.concat(tables, ignore_index=True)
+            fields = _flagged(told, work.config, mine[0].settings.nuclei)
             fields_out.add(fields)
             read += len(fields)
             flags.update(fields.loc[fields["Field_Flag"] != "", "Field_Flag"])
@@ -135,15 +136,14 @@ def _together(work: Work, parts: Sequence[FieldPart]) -> tuple[dict[str, object]
     return facts, len(refused)
 
 
-def _flagged(fields: pd.DataFrame, config: Config) -> pd.DataFrame:
+def _flagged(fields: pd.DataFrame, config: Config, nuclei: str) -> pd.DataFrame:
     """The fields of one plate with the flags that quality control gives them."""
     from phenovae.images.quality import flag_fields
 
-    channels = [name for name in (config.input.nuclei,) if name]
     reference = (fields["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy()
-    counted = "Count_Nuclei" if config.cells.layout == "nuclei" else ""
+    counted = config.cells.layout == "nuclei"
     table = fields if counted else fields.drop(columns="Count_Nuclei")
-    flags = flag_fields(table, config.field_quality, reference, channels[0] if channels else None)
+    flags = flag_fields(table, config.field_quality, reference, nuclei)
     return fields.assign(Field_Flag=flags["Field_Flag"], Field_Reason=flags["Field_Reason"])
 
 
