@@ -345,3 +345,18 @@ def test_faulty_positions_are_told(
     settings = ("cells.layout=positions", f"input.positions={tmp_path / 'places.csv'}", EVEN)
     with pytest.raises(InputError, match=what):
         process(drawn, tmp_path / "run", *settings)
+
+
+def test_with_fail_fast_the_first_field_that_cannot_be_read_ends_the_run(
+    drawn: Path, tmp_path: Path
+) -> None:
+    twin = tmp_path / "twin"
+    shutil.copytree(drawn, twin)
+    damaged = sorted((twin / "images").rglob("*_w1*.tif"))[4]
+    damaged.write_bytes(b"II*")
+    with pytest.raises(
+        InputError, match=r"Week\d_\d+ \w\d\d site 1: the image is neither TIFF nor PNG"
+    ):
+        process(twin, tmp_path / "run", EVEN, "workers.fail_fast=true")
+    assert not (tmp_path / "run" / "nuclei.parquet").exists()
+    assert process(twin, tmp_path / "run", EVEN).unread == 1

@@ -44,7 +44,7 @@ class FieldSettings:
 
     `illumination` is the folder of correction functions, None for none; `labels` a folder of label
     images made elsewhere, `positions` a table of cells found elsewhere; `out` where label images
-    and tables go.
+    and tables go; `fail_fast` whether a field that cannot be read ends all work.
     """
 
     images: Path
@@ -58,6 +58,7 @@ class FieldSettings:
     labels: Path | None
     positions: Path | None
     out: Path
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def process_part(part: FieldPart) -> str:
         try:
             field, found = _process(site, part.settings, light, given)
         except InputError as error:
+            if part.settings.fail_fast:
+                raise _of_field(site, error) from error
             refused.append(_refusal(site, error))
             continue
         fields.append(field)
@@ -273,6 +276,12 @@ def _illumination(settings: FieldSettings, plate: str) -> Mapping[str, Illuminat
     if settings.illumination is None:
         return {}
     return load_illumination(settings.illumination, plate)
+
+
+def _of_field(site: pd.Series, error: InputError) -> InputError:
+    """The error of a field that ends the run, with the field's place."""
+    place = f"{site['Metadata_Plate']} {site['Metadata_Well']} site {site['Metadata_Site']}"
+    return InputError(f"{place}: {error.what}", where=error.where, mend=error.mend)
 
 
 def _refusal(site: pd.Series, error: InputError) -> Refusal:

@@ -9,6 +9,7 @@ import typer
 
 from phenovae.cli.shared import (
     UNREAD,
+    FailFast,
     Resume,
     Scheduler,
     Settings,
@@ -29,6 +30,7 @@ def command(
     resume: Resume = True,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    fail_fast: FailFast = False,
 ) -> None:
     """Run all stages: finished ones are skipped, changed ones rerun, a killed run goes on.
 
@@ -38,7 +40,7 @@ def command(
     from phenovae.pipeline.config import load_config
     from phenovae.pipeline.execute import plan_run
 
-    resolved = load_config(config, with_workers(settings, workers, scheduler))
+    resolved = load_config(config, with_workers(settings, workers, scheduler, fail_fast=fail_fast))
     if dry_run:
         for plan in plan_run(resolved, out):
             typer.echo(f"{'run ' if plan.runs else 'skip'}  {plan.stage.name:<11} {plan.why}")

@@ -46,18 +46,28 @@ Scheduler = Annotated[
         "--scheduler", metavar="ADDRESS", help="Dask scheduler to work on fields instead."
     ),
 ]
+FailFast = Annotated[
+    bool,
+    typer.Option("--fail-fast", help="End at the first field that cannot be read."),
+]
 Again = Annotated[bool, typer.Option("--again", help="Run the stage even if nothing has changed.")]
 
 
 def with_workers(
-    settings: list[str] | None, workers: int | None, scheduler: str | None
+    settings: list[str] | None,
+    workers: int | None,
+    scheduler: str | None,
+    *,
+    fail_fast: bool = False,
 ) -> list[str]:
-    """The settings, with those that `--workers` and `--scheduler` stand for."""
+    """The settings, with those that `--workers`, `--scheduler` and `--fail-fast` stand for."""
     found = list(settings or [])
     if workers is not None:
         found.append(f"workers.count={workers}")
     if scheduler is not None:
         found.append(f"workers.scheduler={scheduler}")
+    if fail_fast:
+        found.append("workers.fail_fast=true")
     return found
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from phenovae.base.errors import PhenovaeError, UsageError
 from phenovae.base.options import Options
@@ -41,6 +42,10 @@ class WorkersOptions(Options):
     )
     scheduler: str | None = Field(
         None, description="address of a Dask scheduler, tcp://HOST:PORT, instead of local workers"
+    )
+    fail_fast: bool = Field(
+        default=False,
+        description="end the run at the first field that cannot be read, instead of listing it",
     )
     fields: int = Field(
         16, ge=1, description="fields of one plate that are one part of the work [fields]"
@@ -73,8 +78,10 @@ def _each(
 ) -> Iterator[tuple[int, Result]]:
     count = min(options.count or os.cpu_count() or 1, len(parts))
     if options.scheduler is None and count <= 1:
-        for place, part in enumerate(parts):
-            yield place, function(part)
+        # One thread here too: with more, sums may come out otherwise in their last bit.
+        with threadpool_limits(limits=1):
+            for place, part in enumerate(parts):
+                yield place, function(part)
         return
     from distributed import KilledWorker, as_completed
 

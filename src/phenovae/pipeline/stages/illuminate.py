@@ -49,7 +49,10 @@ def _illuminate(work: Work) -> Outcome:
     by_plate: dict[str, list[IlluminationPart]] = {}
     for part in parts:
         by_plate.setdefault(part.plate, []).append(part)
-    lights = {plate: light_of_plate(mine) for plate, mine in by_plate.items()}
+    found = map_parts(
+        light_of_plate, list(by_plate.values()), config.workers, work.progress, "telling the light"
+    )
+    lights = dict(zip(by_plate, found, strict=True))
     for plate, light in lights.items():
         save_illumination(unfinished, plate, light)
     write_illumination_table(unfinished, lights)

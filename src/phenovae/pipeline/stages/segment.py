@@ -47,6 +47,7 @@ def field_settings(work: Work, out: Path) -> FieldSettings:
         labels=config.input.labels,
         positions=config.input.positions,
         out=out,
+        fail_fast=config.workers.fail_fast,
     )
 
 
