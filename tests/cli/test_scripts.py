@@ -55,6 +55,7 @@ SAME = ["--set", "embed.views=1", "--set", "train.epochs=2", "--set", "objective
 preprocess, train_vae = script("preprocess.py"), script("train_vae.py")
 
 
+@pytest.mark.slow
 def test_one_script_after_the_other_on_the_twin(tmp_path: Path, twin_run: Path) -> None:
     run = tmp_path / "run"
     told = preprocess("--out", run, *TWIN, *SAME)

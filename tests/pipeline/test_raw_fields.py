@@ -174,6 +174,7 @@ def test_measures_of_a_cell_come_into_the_store_with_it(processed: Path) -> None
     assert both[name].equals(both[f"{name}_n"])
 
 
+@pytest.mark.slow
 def test_two_workers_leave_the_same_bytes_as_one(
     drawn: Path, processed: Path, tmp_path: Path
 ) -> None:
