@@ -179,8 +179,10 @@ def test_without_annotated_treatments_the_report_says_so(tiny: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_controls_alone_make_a_model_and_no_scores(tiny: Path, tmp_path: Path) -> None:
-    told = on(tiny, write_crops(tmp_path / "made", DMSO), tmp_path / "run", "split.by=cell")
+    settings = ("split.by=cell", "split.one_treatment=true")
+    told = on(tiny, write_crops(tmp_path / "made", DMSO), tmp_path / "run", *settings)
     assert told.code == 0, told.err
+    assert records(tmp_path / "run")
     assert all(record["value"] is None for record in records(tmp_path / "run"))
     without_nan(tmp_path / "run")
 
