@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from phenovae.base.tables import read_table
-from phenovae.cells.field_parts import files_of, label_path
+from phenovae.cells.field_parts import files_of_site, label_path
 from phenovae.cells.nuclei import NUCLEI
 from phenovae.figures.drawing import to_bytes
 from phenovae.figures.overlays import overlay, overlay_of
@@ -35,7 +35,7 @@ def main(run: Path, name: str, images: Path, target: Path) -> None:
     field, plate = str(site["Metadata_Field"]), str(site["Metadata_Plate"])
     nuclei = read_table(run / paths.NUCLEI, NUCLEI)
     here = nuclei.loc[nuclei["Metadata_Field"] == field]
-    pixels = read_site(images, files_of(site, CHANNELS))
+    pixels = read_site(images, files_of_site(site, CHANNELS))
     found = overlay_of(
         dict(zip(CHANNELS, pixels, strict=True)),
         CHANNELS,

@@ -361,3 +361,28 @@ def test_with_fail_fast_the_first_field_that_cannot_be_read_ends_the_run(
         process(twin, tmp_path / "run", EVEN, "workers.fail_fast=true")
     assert not (tmp_path / "run" / "nuclei.parquet").exists()
     assert process(twin, tmp_path / "run", EVEN).unread == 1
+
+
+def test_parts_that_were_made_of_other_images_are_not_taken_for_these(
+    drawn: Path, tmp_path: Path
+) -> None:
+    twin, run = tmp_path / "twin", tmp_path / "run"
+    shutil.copytree(drawn, twin)
+    images = sorted((twin / "images").rglob("*_w1*.tif"))
+    whole = images[-1].read_bytes()
+    images[-1].write_bytes(b"II*")
+    with pytest.raises(InputError):
+        process(twin, run, EVEN, "workers.fail_fast=true")
+    parts = run / "segmentation.partial" / "parts"
+    assert list(parts.glob("*.errors.parquet"))
+    debris = run / "segmentation.partial" / "nuclei" / ".x.tif.1-2.partial"
+    debris.touch()
+    images[-1].write_bytes(whole)
+    images[0].write_bytes(images[1].read_bytes())
+    process(twin, run, EVEN)
+    first = sorted(read_table(run / "fields.parquet", FIELDS)["Metadata_Field"])[0]
+    plate = images[0].parent.name
+    other = found(run, plate, images[1].stem)
+    assert first == images[0].stem
+    assert (found(run, plate, images[0].stem) == other).all()
+    assert not list(run.rglob(".x.tif*"))

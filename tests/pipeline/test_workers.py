@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_no_parts_give_nothing() -> None:
 
 def test_parts_come_back_in_their_order_from_two_workers(tmp_path: Path) -> None:
     assert map_parts(square, tasks(tmp_path), WorkersOptions(count=2), SILENT, "w") == SQUARES
+
+
+def test_workers_leave_this_process_its_environment(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    map_parts(square, tasks(tmp_path), WorkersOptions(count=2), SILENT, "w")
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("count", [1, 2])

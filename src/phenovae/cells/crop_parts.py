@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,19 @@ import pandas as pd
 
 from phenovae.base.tables import read_rows
 from phenovae.cells.fates import first_pixel
-from phenovae.cells.field_parts import FieldSettings, files_of, label_path
+from phenovae.cells.field_parts import (
+    FieldSettings,
+    evened,
+    files_of_site,
+    label_path,
+    light_of_plate,
+)
 from phenovae.cells.nuclei import NUCLEI, Fate
 from phenovae.cells.plates import Block, StoreShape, partial_store, write_plate
 from phenovae.cells.quality import QualityOptions
 from phenovae.cells.rows import MEASURE, POSITIONS
 from phenovae.cells.store import Shard
 from phenovae.cells.table import CELL_METADATA
-from phenovae.images.illumination import Illumination, correct
-from phenovae.images.illumination_files import load_illumination
 from phenovae.images.label_files import read_own_labels
 from phenovae.images.reading import read_site
 
@@ -70,17 +74,14 @@ def _blocks(part: CropPart) -> Iterator[Block]:
     """The crops and rows of each field that has any, in the order of the sites."""
     kept = _kept(part.nuclei, part.plate)
     by_field = dict(list(kept.groupby("Metadata_Field", sort=False)))
-    light = _light(part.settings, part.plate)
+    corrected = part.settings.cells.pixels == "corrected"
+    light = light_of_plate(part.settings, part.plate) if corrected else {}
     for _, site in part.sites.iterrows():
         rows = by_field.get(site["Metadata_Field"])
         if rows is None:
             continue
-        field = read_site(part.settings.images, files_of(site, part.settings.channels))
-        planes = [
-            correct(plane, light[name]).image if name in light else plane
-            for name, plane in zip(part.settings.channels, field, strict=True)
-        ]
-        crops = cut(np.stack(planes), rows, part.settings.crop)
+        field = read_site(part.settings.images, files_of_site(site, part.settings.channels))
+        crops = cut(evened(field, part.settings.channels, light), rows, part.settings.crop)
         if part.settings.cells.mask != "none":
             _mask(crops, rows, site, part.settings)
         yield crops, _rows(rows)
@@ -112,9 +113,3 @@ def _mask(
     labels = cut(read_own_labels(path)[None], rows, settings.crop)
     own = labels == rows["Metadata_Cell"].to_numpy()[:, None, None, None]
     crops[~np.broadcast_to(own, crops.shape)] = 0
-
-
-def _light(settings: FieldSettings, plate: str) -> Mapping[str, Illumination]:
-    if settings.illumination is None or settings.cells.pixels == "raw":
-        return {}
-    return load_illumination(settings.illumination, plate)

@@ -9,8 +9,6 @@ import pandas as pd
 from phenovae.cells.nuclei import Fate
 from phenovae.cells.options import CropOptions
 
-FATES = ("Fate", "Why")
-
 
 def fates(
     nuclei: pd.DataFrame,

@@ -32,7 +32,7 @@ from phenovae.images.segmentation.bodies import segment_bodies
 from phenovae.images.segmentation.labels import touching_border
 from phenovae.images.segmentation.nuclei import segment_nuclei
 from phenovae.images.segmentation.options import SegmentationOptions
-from phenovae.screen.sites import METADATA
+from phenovae.screen.sites import METADATA, files_of
 
 STAGE = "segment"
 Field = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -90,7 +90,7 @@ def process_part(part: FieldPart) -> str:
     fields: list[pd.DataFrame] = []
     nuclei: list[pd.DataFrame] = []
     refused: list[Refusal] = []
-    light = _illumination(part.settings, part.plate)
+    light = light_of_plate(part.settings, part.plate)
     given = _positions(part)
     for _, site in part.sites.iterrows():
         try:
@@ -121,17 +121,12 @@ def label_path(out: Path, plate: str, field: str, kind: str) -> Path:
     return out / kind / quoted(plate) / f"{quoted(field)}.tif"
 
 
-def files_of(site: pd.Series, channels: tuple[str, ...]) -> list[tuple[str, int | None]]:
+def files_of_site(site: pd.Series, channels: tuple[str, ...]) -> list[tuple[str, int | None]]:
     """File and plane of each channel of a site. Raises InputError naming the missing channels."""
-    files: list[tuple[str, int | None]] = []
-    missing = []
-    for name in channels:
-        file, plane = site.get(f"File_{name}"), site.get(f"Plane_{name}")
-        if not isinstance(file, str) or not file:
-            missing.append(name)
-            continue
-        files.append((file, None if plane is None or pd.isna(plane) else int(plane)))
-    if missing:
+    (told,) = files_of(site.to_frame().T, channels)
+    files = [(file, plane) for file, plane in told if file]
+    if len(files) < len(channels):
+        missing = [name for name, (file, _) in zip(channels, told, strict=True) if not file]
         raise InputError(f"no image of {' and '.join(missing)}")
     return files
 
@@ -143,9 +138,9 @@ def _process(
     given: Mapping[str, pd.DataFrame],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The row of a field and the rows of its nuclei; its label images are written."""
-    raw = read_site(settings.images, files_of(site, settings.channels))
+    raw = read_site(settings.images, files_of_site(site, settings.channels))
     quality = measure_field(dict(zip(settings.channels, raw, strict=True)))
-    field = _corrected(raw, settings.channels, light)
+    field = evened(raw, settings.channels, light)
     size = (raw.shape[1], raw.shape[2])
     usual = None
     if settings.cells.layout == "grid":
@@ -166,7 +161,8 @@ def _process(
     return row, found
 
 
-def _corrected(raw: Field, channels: tuple[str, ...], light: Mapping[str, Illumination]) -> Field:
+def evened(raw: Field, channels: tuple[str, ...], light: Mapping[str, Illumination]) -> Field:
+    """A field (channel, height, width) with the uneven light of its channels taken out."""
     if not light:
         return raw
     planes = [
@@ -272,7 +268,8 @@ def _positions(part: FieldPart) -> Mapping[str, pd.DataFrame]:
     return read_positions(part.settings.positions, set(part.sites["Metadata_Field"]))
 
 
-def _illumination(settings: FieldSettings, plate: str) -> Mapping[str, Illumination]:
+def light_of_plate(settings: FieldSettings, plate: str) -> Mapping[str, Illumination]:
+    """The light of each channel of a plate; none where it was not told."""
     if settings.illumination is None:
         return {}
     return load_illumination(settings.illumination, plate)

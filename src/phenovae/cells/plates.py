@@ -6,7 +6,6 @@ reads the rows once, plate by plate.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ from phenovae.cells.rows import store_rows
 from phenovae.cells.shards import ShardWriter
 from phenovae.cells.store import CARD, FORMAT, TABLE, Shard, StoreCard
 from phenovae.cells.table import CELLS
-
-logger = logging.getLogger(__name__)
 
 Block = tuple[npt.NDArray[np.generic], pd.DataFrame]
 
@@ -57,7 +54,7 @@ def write_plate(
 
     A block is crops (n, channel, height, width) with their rows, as `store_rows` takes them.
     """
-    path = unfinished / f"crops-{number:05d}.npy"
+    path = unfinished / shard_name(number)
     writer = ShardWriter(path, shape.dtype, (len(shape.channels), *shape.crop_size))
     tables: list[pd.DataFrame] = []
     try:
@@ -95,9 +92,17 @@ def assemble(folder: Path, shards: Sequence[Shard], shape: StoreShape) -> int:
             rows["Store_Shard"] = number
             writer.add(rows)
             _rows_of(path).unlink()
-            name = f"crops-{number:05d}.npy"
+            name = shard_name(number)
             path.replace(unfinished / name)
             final.append(Shard(name, shard.plate, shard.cells, shard.sha256))
+    return publish_store(folder, final, shape)
+
+
+def publish_store(folder: Path, shards: Sequence[Shard], shape: StoreShape) -> int:
+    """Write the card of an unfinished store whose shards and table are whole, and put the store in
+    its place; return the crops.
+    """
+    unfinished = partial_store(folder)
     card = StoreCard(
         FORMAT,
         shape.channels,
@@ -106,11 +111,16 @@ def assemble(folder: Path, shards: Sequence[Shard], shape: StoreShape) -> int:
         shape.dtype,
         shape.source,
         sha256_of_file(unfinished / TABLE),
-        tuple(final),
+        tuple(shards),
     )
     write_json(unfinished / CARD, card.as_dict())
     replace_folder(unfinished, folder)
-    return sum(shard.cells for shard in final)
+    return sum(shard.cells for shard in shards)
+
+
+def shard_name(number: int) -> str:
+    """The file of a shard, by its number."""
+    return f"crops-{number:05d}.npy"
 
 
 def _rows_of(shard: Path) -> Path:

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from phenovae.base.errors import PhenovaeError, StoreError
-from phenovae.base.files import replace_folder, sha256_of_file, write_json
 from phenovae.base.tables import write_table
+from phenovae.cells.plates import StoreShape, partial_store, publish_store, shard_name
 from phenovae.cells.quality import QualityOptions
 from phenovae.cells.rows import store_rows
 from phenovae.cells.shards import ShardWriter
-from phenovae.cells.store import CARD, DTYPES, FORMAT, TABLE, Shard, StoreCard
+from phenovae.cells.store import DTYPES, TABLE, Shard
 from phenovae.cells.table import CELLS
 
 
@@ -43,9 +43,8 @@ class StoreWriter:
         if dtype not in DTYPES:
             raise StoreError(f"a store holds {' or '.join(DTYPES)}, not {dtype}")
         self._folder = folder
-        self._partial = folder.with_name(f"{folder.name}.partial")
-        self._channels, self._size = channels, crop_size
-        self._dtype, self._pixel, self._source = dtype, pixel_size_um, source
+        self._partial = partial_store(folder)
+        self._shape = StoreShape(channels, crop_size, dtype, pixel_size_um, source)
         self._quality = options or QualityOptions()
         self._shards: list[Shard] = []
         self._tables: list[pd.DataFrame] = []
@@ -78,8 +77,9 @@ class StoreWriter:
             if any(shard.plate == plate for shard in self._shards):
                 raise StoreError(f"the crops of plate {plate} did not come one after the other")
             self._plate = plate
-            path = self._partial / f"crops-{len(self._shards):05d}.npy"
-            self._open = ShardWriter(path, self._dtype, (len(self._channels), *self._size))
+            path = self._partial / shard_name(len(self._shards))
+            shape = (len(self._shape.channels), *self._shape.crop_size)
+            self._open = ShardWriter(path, self._shape.dtype, shape)
         offset = self._open.cells
         try:
             self._open.append(crops)
@@ -90,7 +90,12 @@ class StoreWriter:
                 mend="make room on the disk and start again",
             ) from error
         rows = store_rows(
-            crops, table, self._channels, self._quality, shard=len(self._shards), offset=offset
+            crops,
+            table,
+            self._shape.channels,
+            self._quality,
+            shard=len(self._shards),
+            offset=offset,
         )
         self._tables.append(rows)
 
@@ -104,19 +109,7 @@ class StoreWriter:
                 mend="the import report lists why each file was refused",
             )
         write_table(pd.concat(self._tables, ignore_index=True), self._partial / TABLE, CELLS)
-        card = StoreCard(
-            FORMAT,
-            self._channels,
-            self._pixel,
-            self._size,
-            self._dtype,
-            self._source,
-            sha256_of_file(self._partial / TABLE),
-            tuple(self._shards),
-        )
-        write_json(self._partial / CARD, card.as_dict())
-        replace_folder(self._partial, self._folder)
-        return sum(shard.cells for shard in self._shards)
+        return publish_store(self._folder, self._shards, self._shape)
 
     def side_file(self, name: str) -> Path:
         """A path inside the unfinished store, for a table that goes with it."""
@@ -137,6 +130,6 @@ class StoreWriter:
     def _close_shard(self) -> None:
         if self._open is not None:
             digest = self._open.close()
-            file = f"crops-{len(self._shards):05d}.npy"
+            file = shard_name(len(self._shards))
             self._shards.append(Shard(file, self._plate, self._open.cells, digest))
             self._open = None

@@ -12,7 +12,6 @@ from phenovae.cli.shared import (
     Settings,
     Workers,
     run_stage_verb,
-    with_workers,
 )
 
 
@@ -29,5 +28,13 @@ def command(
 
     Example: phenovae illuminate --run RUN
     """
-    told = with_workers(settings, workers, scheduler)
-    run_stage_verb(context, "illuminate", run, config, told, again=again)
+    run_stage_verb(
+        context,
+        "illuminate",
+        run,
+        config,
+        settings,
+        again=again,
+        workers=workers,
+        scheduler=scheduler,
+    )

@@ -18,7 +18,6 @@ from phenovae.cli.shared import (
     Workers,
     console_of,
     run_stage_verb,
-    with_workers,
 )
 
 if TYPE_CHECKING:
@@ -99,9 +98,20 @@ def command(
     if run is not None:
         if images or out is not None:
             raise UsageError("--run takes its images from the run", mend="leave IMAGES and -o out")
-        told = with_workers(settings, workers, scheduler)
-        told += [f"segmentation.{name}={value}" for name, value in named.items()]
-        run_stage_verb(context, "segment", run, config, told, again=again)
+        told = [
+            *(settings or []),
+            *(f"segmentation.{name}={value}" for name, value in named.items()),
+        ]
+        run_stage_verb(
+            context,
+            "segment",
+            run,
+            config,
+            told,
+            again=again,
+            workers=workers,
+            scheduler=scheduler,
+        )
         return
     if not images or out is None:
         raise UsageError(

@@ -88,6 +88,8 @@ def run_stage_verb(
     again: bool,
     resume: bool = True,
     tell: Callable[[Path], None] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Run the stages of a verb and say what they left, `tell` in more words.
 
@@ -96,9 +98,10 @@ def run_stage_verb(
     from phenovae.cli.summary import tell_unread
     from phenovae.pipeline.execute import config_of_run, existing_run, run_verbs
 
+    settings = with_workers(settings, workers, scheduler)
     if config is None and not settings:
         existing_run(run)
-    resolved = config_of_run(run, config, settings or [])
+    resolved = config_of_run(run, config, settings)
     finished = run_verbs(
         [verb], resolved, run, console_of(context).progress, force=again, resume=resume
     )

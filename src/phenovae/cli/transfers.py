@@ -144,9 +144,7 @@ class _Lines:
                 return
             speed = self._came / passed
             self._told, self._came = now, 0
-            parts = [
-                f"{b.label} {_amount(b.done, b.total, of_bytes=b.of_bytes)}" for b in self._bars
-            ]
+            parts = [bar.told() for bar in self._bars]
             figures = {bar.label: bar.done for bar in self._bars} | {"bytes_per_s": round(speed)}
         logging.getLogger("phenovae.progress").info(
             "%s; %s/s", ", ".join(parts), bytes_text(speed), extra={"figures": figures}

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.progress import SILENT, Progress
-from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, load_config, write_config
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.lock import locked
@@ -145,8 +144,9 @@ def _run(
 
 def _sweep(run: Path) -> None:
     """Remove unfinished files of a killed process; the lock says that none is at work."""
-    for folder in (run, run / f"{paths.MODEL}.partial"):
-        for file in folder.glob(".*.partial"):
+    unfinished = [folder for folder in run.glob("*.partial") if folder.is_dir()]
+    for files in (run.glob(".*.partial"), *(each.rglob(".*.partial") for each in unfinished)):
+        for file in files:
             if file.is_file():
                 file.unlink(missing_ok=True)
 

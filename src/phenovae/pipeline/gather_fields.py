@@ -12,7 +12,7 @@ import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.tables import empty_table, read_batches, read_table
-from phenovae.cells.field_parts import files_of, label_path
+from phenovae.cells.field_parts import files_of_site, label_path
 from phenovae.cells.nuclei import FIELDS, NUCLEI, Fate
 from phenovae.cells.refusals import ERRORS
 from phenovae.figures.colours import in_order
@@ -136,7 +136,7 @@ class _Reader:
     def images(self, field: str) -> dict[str, Image]:
         """The channels of a field, raw. Raises InputError where one is gone."""
         site = self._sites.loc[self._sites["Metadata_Field"] == field].iloc[0]
-        found = read_site(self._images, files_of(site, self.channels))
+        found = read_site(self._images, files_of_site(site, self.channels))
         return dict(zip(self.channels, found, strict=True))
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pandas as pd
 
 from phenovae.base.files import read_json, sha256_of, write_json
 
 _MARK = "settings.json"
+
+
+class _OfPlate(Protocol):
+    @property
+    def plate(self) -> str: ...
+
+
+Part = TypeVar("Part", bound=_OfPlate)
 
 
 def parts_of(sites: pd.DataFrame, most: int) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -24,6 +33,14 @@ def parts_of(sites: pd.DataFrame, most: int) -> Iterator[tuple[str, str, pd.Data
         for number, start in enumerate(range(0, len(here), most)):
             chunk = here.iloc[start : start + most].reset_index(drop=True)
             yield f"{plate} {number:04d}", str(plate), chunk
+
+
+def by_plate(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    """The parts of each plate, in their order."""
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.plate, []).append(part)
+    return found
 
 
 def unfinished_folder(final: Path, *, resume: bool, depends_on: object) -> Path:

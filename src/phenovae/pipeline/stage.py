@@ -7,7 +7,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,13 +26,15 @@ logger = logging.getLogger(__name__)
 class Work:
     """What a stage is given: the run's folder, the configuration, where to tell progress.
 
-    `resume`: whether work that was stopped half-way is gone on with.
+    `resume`: whether work that was stopped half-way is gone on with. `fingerprint` is the stage's:
+    what was left half-done belongs to it only if made under the same one.
     """
 
     run: Path
     config: Config
     progress: Progress = SILENT
     resume: bool = True
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def perform(planned: Plan, work: Work, journal: Journal) -> Entry:
     clock = time.perf_counter()
     try:
         with collecting_warnings() as said:
-            outcome = stage.perform(work)
+            outcome = stage.perform(replace(work, fingerprint=planned.fingerprint))
     except BrokenPipeError:
         raise
     except OSError as error:

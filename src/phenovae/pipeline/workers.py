@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import Field
@@ -78,15 +79,14 @@ def _each(
 ) -> Iterator[tuple[int, Result]]:
     count = min(options.count or os.cpu_count() or 1, len(parts))
     if options.scheduler is None and count <= 1:
-        # One thread here too: with more, sums may come out otherwise in their last bit.
-        with threadpool_limits(limits=1):
-            for place, part in enumerate(parts):
-                yield place, function(part)
+        for place, part in enumerate(parts):
+            yield place, _on_one_thread(function, part)
         return
     from distributed import KilledWorker, as_completed
 
     with _client(options.scheduler, count) as client, client.as_current():
-        futures = client.map(function, parts, pure=False, key=function.__name__, retries=0)
+        work = partial(_on_one_thread, function)
+        futures = client.map(work, parts, pure=False, key=function.__name__, retries=0)
         place_of = {future.key: place for place, future in enumerate(futures)}
         try:
             for future in as_completed(futures):
@@ -103,6 +103,12 @@ def _each(
             client.cancel(futures)
 
 
+def _on_one_thread(function: Callable[[Part], Result], part: Part) -> Result:
+    # With more threads, sums may come out otherwise in their last bit.
+    with threadpool_limits(limits=1):
+        return function(part)
+
+
 @contextmanager
 def _client(scheduler: str | None, count: int) -> Iterator[Client]:
     import dask
@@ -111,10 +117,8 @@ def _client(scheduler: str | None, count: int) -> Iterator[Client]:
     settings = {
         "distributed.scheduler.allowed-failures": _TRIES_WHERE_KILLED - 1,
         "distributed.comm.timeouts.connect": _ANSWER_WITHIN,
-        "distributed.worker.daemon": True,
-        "distributed.scheduler.work-stealing": True,
     }
-    with dask.config.set(settings), _quiet():
+    with dask.config.set(settings), _quiet(), _own_environment():
         if scheduler is not None:
             try:
                 client = Client(scheduler, timeout=_ANSWER_WITHIN, set_as_default=False)
@@ -150,3 +154,18 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         engine.setLevel(before)
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Give this process its environment back: the engine leaves what it sets for its workers.
+
+    One thread for every library is among it, and would stay for the training that follows.
+    """
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -17,7 +17,7 @@ import pandas as pd
 from phenovae.base.errors import Fault, FaultsError, UsageError
 from phenovae.screen.joining import join_platemap
 from phenovae.screen.sites import METADATA, Role
-from phenovae.screen.unmatched import Kind, Unmatched, counts, unmatched_table
+from phenovae.screen.unmatched import Kind, LeftOut, Unmatched
 
 ONE_BATCH = "all"
 UNKNOWN = "unknown"
@@ -36,7 +36,7 @@ class ImagePlace:
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(LeftOut):
     """A screen as its images and its tables have it.
 
     `sites` is as `SITES` declares. `left_out` is what has no partner. `tried` counts the files that
@@ -49,16 +49,6 @@ class Found:
     tried: int
     ignored: Mapping[str, int]
     notes: tuple[str, ...]
-
-    @property
-    def unmatched(self) -> pd.DataFrame:
-        """What has no partner, as `UNMATCHED` declares."""
-        return unmatched_table(self.left_out)
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """How much was left out by each rule."""
-        return {**counts(self.left_out), **{f"ignored: {k}": n for k, n in self.ignored.items()}}
 
 
 def assemble(

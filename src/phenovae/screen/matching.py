@@ -18,17 +18,16 @@ from phenovae.screen.scanning import Scan, scan_images
 from phenovae.screen.sites import channels_of
 from phenovae.screen.unmatched import (
     Kind,
+    LeftOut,
     Unmatched,
-    counts,
     sites_without_images,
-    unmatched_table,
 )
 
 _LISTED_IN_A_FOLDER = 10
 
 
 @dataclass(frozen=True)
-class Matched:
+class Matched(LeftOut):
     """Sites that have images, and what has no partner.
 
     `sites`: those with an image of at least one channel, their files as they lie in the folder,
@@ -43,16 +42,6 @@ class Matched:
     rules: Mapping[str, int]
     tried: int
     ignored: Mapping[str, int]
-
-    @property
-    def unmatched(self) -> pd.DataFrame:
-        """What has no partner, as `UNMATCHED` declares."""
-        return unmatched_table(self.left_out)
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """How much was left out by each rule."""
-        return {**counts(self.left_out), **{f"ignored: {k}": n for k, n in self.ignored.items()}}
 
 
 def match_images(sites: pd.DataFrame, images: Path) -> Matched:

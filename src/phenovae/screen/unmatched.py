@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -107,3 +107,22 @@ def sites_without_images(sites: pd.DataFrame, absent: Sequence[bool]) -> list[Un
 
 def _counted(count: int, thing: str) -> str:
     return f"1 {thing}" if count == 1 else f"{count} {thing}s"
+
+
+class LeftOut:
+    """What images and tables brought together have in common: rows that found no partner, and
+    files that were not looked at, by reason.
+    """
+
+    left_out: tuple[Unmatched, ...]
+    ignored: Mapping[str, int]
+
+    @property
+    def unmatched(self) -> pd.DataFrame:
+        """What has no partner, as `UNMATCHED` declares."""
+        return unmatched_table(self.left_out)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How much was left out by each rule."""
+        return {**counts(self.left_out), **{f"ignored: {k}": n for k, n in self.ignored.items()}}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.files import write_json
-from phenovae.base.tables import Column, OpenColumns, Schema, write_table
+from phenovae.base.tables import Column, OpenColumns, Schema, empty_table, write_table
 from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import CELL_COUNT, intensity_features
 from phenovae.evaluate.protocol import Protocol, load_protocol
@@ -83,7 +83,7 @@ def _profile(work: Work) -> Outcome:
             continue
         if len(profiles.metadata):
             frames.append(_profile_rows(profiles, protocol))
-    together = pd.concat(frames, ignore_index=True) if frames else _empty(PROFILES)
+    together = pd.concat(frames, ignore_index=True) if frames else empty_table(PROFILES)
     open_columns = [name for name in together.columns if name not in PROFILES.names]
     together[open_columns] = together[open_columns].fillna(0.0)
     write_table(together, work.run / paths.PROFILES, PROFILES)
@@ -144,7 +144,7 @@ def _evaluate(work: Work) -> Outcome:
             bar.advance()
     write_json(work.run / paths.SCORES, records)
     write_table(
-        pd.concat(neighbours, ignore_index=True) if neighbours else _empty(NEIGHBOURS),
+        pd.concat(neighbours, ignore_index=True) if neighbours else empty_table(NEIGHBOURS),
         work.run / paths.NEIGHBOURS,
         NEIGHBOURS,
     )
@@ -221,13 +221,6 @@ def _confusions(protocol: Protocol, outcome: Evaluation) -> Mapping[str, object]
         for metric, score in outcome.neighbours.items()
         if len(score.rows)
     }
-
-
-def _empty(schema: Schema) -> pd.DataFrame:
-    kinds = {"string": "object", "float64": "float64", "int64": "int64"}
-    return pd.DataFrame(
-        {column.name: pd.Series(dtype=kinds[column.dtype]) for column in schema.columns}
-    )
 
 
 def _profiled(config: Config) -> Mapping[str, object]:

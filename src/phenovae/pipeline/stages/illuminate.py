@@ -10,7 +10,7 @@ from phenovae.base.files import replace_folder
 from phenovae.base.tables import read_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
-from phenovae.pipeline.parts import parts_of, unfinished_folder
+from phenovae.pipeline.parts import by_plate, parts_of, unfinished_folder
 from phenovae.pipeline.screens import channels_of_run, images_of_run
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.pipeline.workers import map_parts
@@ -32,27 +32,18 @@ def _illuminate(work: Work) -> Outcome:
     channels, images = channels_of_run(config, work.run), images_of_run(config, work.run)
     final = work.run / paths.ILLUMINATION
     unfinished = unfinished_folder(
-        final,
-        resume=work.resume,
-        depends_on=[
-            _options(config),
-            channels,
-            config.workers.fields,
-            list(sites["Metadata_Field"]),
-        ],
+        final, resume=work.resume, depends_on=[work.fingerprint, config.workers.fields]
     )
     parts = [
         IlluminationPart(key, plate, chunk, images, channels, config.illumination, unfinished)
         for key, plate, chunk in parts_of(sites, config.workers.fields)
     ]
     map_parts(gather_statistics, parts, config.workers, work.progress, "looking at the light")
-    by_plate: dict[str, list[IlluminationPart]] = {}
-    for part in parts:
-        by_plate.setdefault(part.plate, []).append(part)
+    of_plate = by_plate(parts)
     found = map_parts(
-        light_of_plate, list(by_plate.values()), config.workers, work.progress, "telling the light"
+        light_of_plate, list(of_plate.values()), config.workers, work.progress, "telling the light"
     )
-    lights = dict(zip(by_plate, found, strict=True))
+    lights = dict(zip(of_plate, found, strict=True))
     for plate, light in lights.items():
         save_illumination(unfinished, plate, light)
     write_illumination_table(unfinished, lights)

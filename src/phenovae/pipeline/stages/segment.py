@@ -16,7 +16,7 @@ from phenovae.base.files import replace_folder
 from phenovae.base.tables import TableWriter, read_table, write_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
-from phenovae.pipeline.parts import parts_of, unfinished_folder
+from phenovae.pipeline.parts import by_plate, parts_of, unfinished_folder
 from phenovae.pipeline.screens import channels_of_run, images_of_run, nucleus_channel, pixel_size
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.pipeline.workers import map_parts
@@ -66,9 +66,8 @@ def _segment(work: Work) -> Outcome:
         prepare(config.segmentation)
     sites = read_table(work.run / paths.SITES, SITES)
     final = work.run / paths.SEGMENTATION
-    settings = _segmentation_options(config)
     unfinished = unfinished_folder(
-        final, resume=work.resume, depends_on=[settings, config.workers.fields, len(sites)]
+        final, resume=work.resume, depends_on=[work.fingerprint, config.workers.fields]
     )
     told = field_settings(work, unfinished)
     cuts = parts_of(sites, config.workers.fields)
@@ -89,9 +88,6 @@ def _together(work: Work, parts: Sequence[FieldPart]) -> tuple[dict[str, object]
     from phenovae.cells.nuclei import FIELDS, NUCLEI, Fate
     from phenovae.cells.refusals import ERRORS
 
-    by_plate: dict[str, list[FieldPart]] = {}
-    for part in parts:
-        by_plate.setdefault(part.plate, []).append(part)
     errors: list[pd.DataFrame] = []
     flags: Counter[str] = Counter()
     fates: Counter[str] = Counter()
@@ -100,7 +96,7 @@ def _together(work: Work, parts: Sequence[FieldPart]) -> tuple[dict[str, object]
         TableWriter(work.run / paths.FIELDS, FIELDS) as fields_out,
         TableWriter(work.run / paths.NUCLEI, NUCLEI) as nuclei_out,
     ):
-        for plate, mine in by_plate.items():
+        for plate, mine in by_plate(parts).items():
             errors += [found for part in mine if (found := read_part(part, "errors")) is not None]
             tables = [found for part in mine if (found := read_part(part, "fields")) is not None]
             if not tables:

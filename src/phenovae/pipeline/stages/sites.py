@@ -12,7 +12,7 @@ from phenovae.base.errors import UsageError
 from phenovae.base.tables import write_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
-from phenovae.pipeline.screens import BBBC021, read_screen
+from phenovae.pipeline.screens import BBBC021, images_of_run, read_screen
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.screen.design import check_design
 from phenovae.screen.sites import METADATA, SITES
@@ -53,9 +53,7 @@ def _of_images(work: Work) -> Outcome:
     from phenovae.screen.unmatched import UNMATCHED
 
     screen = read_screen(work.config)
-    images = work.config.input.images
-    if images is None:  # read_screen has said so
-        raise UsageError("input.images is not set")
+    images = images_of_run(work.config, work.run)
     for sentence in screen.notes:
         logger.info("%s", sentence)
     dropped = {_LEFT_OUT.get(rule, rule): count for rule, count in screen.dropped.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phenovae.screen.bbbc021.knowledge import facts
-from phenovae.screen.bbbc021.rows import Row, TextTable, read_header
+from phenovae.screen.bbbc021.rows import read_header
 from phenovae.screen.bbbc021.values import (
     Treatment,
     read_compound,
@@ -14,8 +14,8 @@ from phenovae.screen.bbbc021.values import (
     read_image_name,
     read_plate,
     read_replicate,
-    read_value,
 )
+from phenovae.screen.text_table import TextRow, TextTable
 from phenovae.screen.wells import canonical_well
 
 PLATE = "Image_Metadata_Plate_DAPI"
@@ -67,20 +67,20 @@ def is_image_table(path: Path) -> bool:
     return "Image_FileName_DAPI" in header and "Single_Cell_Image_Name" not in header
 
 
-def read_image_row(row: Row, table: TextTable) -> ImageRow:
+def read_image_row(row: TextRow, table: TextTable) -> ImageRow:
     """Read every value of a row, each on its own, so that one fault hides no other."""
     found = ImageRow(
         line=row.line,
-        plate=read_value(row, PLATE, read_plate, table),
-        well=read_value(row, WELL, canonical_well, table),
-        replicate=read_value(row, REPLICATE, read_replicate, table),
-        compound=read_value(row, COMPOUND, read_compound, table),
-        dose=read_value(row, DOSE, read_dose, table),
+        plate=table.read(row, PLATE, read_plate),
+        well=table.read(row, WELL, canonical_well),
+        replicate=table.read(row, REPLICATE, read_replicate),
+        compound=table.read(row, COMPOUND, read_compound),
+        dose=table.read(row, DOSE, read_dose),
     )
     wells: dict[str, str] = {}
     folders: dict[str, str] = {}
     for channel, (name_column, folder_column) in file_columns().items():
-        image = read_value(row, name_column, read_image_name, table)
+        image = table.read(row, name_column, read_image_name)
         folder = row.values.get(folder_column)
         if folder is not None:
             folders[folder_column] = folder.rpartition("/")[2]
@@ -107,7 +107,7 @@ def read_image_row(row: Row, table: TextTable) -> ImageRow:
 
 
 def _agree(
-    row: Row, column: str, said: str | None, files: dict[str, str], kind: str, table: TextTable
+    row: TextRow, column: str, said: str | None, files: dict[str, str], kind: str, table: TextTable
 ) -> bool:
     """Whether the files are of the well or plate said; where all differ alike, one fault is told.
 

@@ -6,15 +6,14 @@ import logging
 from collections.abc import Set as AbstractSet
 
 from phenovae.screen.bbbc021.knowledge import facts
-from phenovae.screen.bbbc021.rows import TextTable
 from phenovae.screen.bbbc021.values import (
     Treatment,
     read_compound,
     read_dose,
     read_mechanism,
-    read_value,
     treatment_text,
 )
+from phenovae.screen.text_table import TextTable
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +33,9 @@ def read_mechanisms(table: TextTable, on_plates: AbstractSet[Treatment]) -> dict
     controls = facts().roles.negative_controls
     known: dict[Treatment, str] = {}
     for row in table.rows:
-        compound = read_value(row, "compound", read_compound, table)
-        dose = read_value(row, "concentration", read_dose, table)
-        mechanism = read_value(row, "moa", read_mechanism, table)
+        compound = table.read(row, "compound", read_compound)
+        dose = table.read(row, "concentration", read_dose)
+        mechanism = table.read(row, "moa", read_mechanism)
         control_rows += compound in controls
         if compound is None or dose is None or compound in controls:
             continue

@@ -11,41 +11,13 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from phenovae.base.errors import Fault, InputError
+from phenovae.base.errors import InputError
+from phenovae.screen.text_table import TextRow, TextTable
 
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: its line, the header being line 1, and its values by column, without spaces."""
-
-    line: int
-    values: dict[str, str]
-
-
-@dataclass
-class TextTable:
-    """A CSV as text: the columns that were asked for and are there once, whole rows, faults."""
-
-    path: Path
-    columns: tuple[str, ...] = ()
-    rows: list[Row] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-
-    def add(
-        self, what: str, line: int | None = None, column: str = "", value: str = "", mend: str = ""
-    ) -> None:
-        """Add a fault of this table."""
-        self.faults.append(Fault(what, str(self.path), line, column, value, mend))
-
-    def sorted_faults(self) -> list[Fault]:
-        """The faults in the order of their lines."""
-        return sorted(self.faults, key=lambda fault: fault.row or 0)
 
 
 def read_header(path: Path) -> list[str]:
@@ -80,7 +52,7 @@ def read_rows(path: Path, wanted: Sequence[str]) -> TextTable:
     for number, line in lines[1:]:
         fields = _checked_fields(table, number, line, len(header))
         if fields is not None:
-            table.rows.append(Row(number, {name: fields[at] for name, at in places.items()}))
+            table.rows.append(TextRow(number, {name: fields[at] for name, at in places.items()}))
     if len(lines) == 1:
         table.add("the table has no rows", mend="fetch it anew")
     return table

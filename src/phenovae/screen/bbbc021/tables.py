@@ -24,10 +24,11 @@ from phenovae.screen.bbbc021.image_rows import (
 )
 from phenovae.screen.bbbc021.knowledge import facts
 from phenovae.screen.bbbc021.mechanisms import MECHANISM_COLUMNS, read_mechanisms
-from phenovae.screen.bbbc021.rows import TextTable, read_rows
+from phenovae.screen.bbbc021.rows import read_rows
 from phenovae.screen.bbbc021.values import Treatment, batch_of_plate, treatment_text
 from phenovae.screen.roles import assign_roles
 from phenovae.screen.sites import METADATA
+from phenovae.screen.text_table import TextTable
 
 
 def read_sites(images: Path, moa: Path | None) -> pd.DataFrame:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import TypeVar
 
 from phenovae.base.errors import InputError
 from phenovae.screen.bbbc021.names import FieldName, parse_field
-from phenovae.screen.bbbc021.rows import Row, TextTable
 from phenovae.screen.sites import concentration_key, dose_text
 
 _PLATE_NAME = re.compile(r"(Week[1-9][0-9]*)_[0-9]{5}")
 _NUMBER = re.compile(r"\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 
-Value = TypeVar("Value")
 Treatment = tuple[str, float]
 """Compound and concentration [µM]."""
 
@@ -35,19 +31,6 @@ def number(text: str) -> float | None:
 def treatment_text(treatment: Treatment) -> str:
     """A treatment as a person writes it, its dose without the unit: `taxol 0.3`."""
     return f"{treatment[0]} {dose_text(treatment[1])}"
-
-
-def read_value(
-    row: Row, column: str, read: Callable[[str], Value], table: TextTable
-) -> Value | None:
-    """Read one value of a row. None where the column is missing, or with a fault in the table."""
-    if column not in row.values:
-        return None
-    try:
-        return read(row.values[column])
-    except InputError as error:
-        table.add(error.what, row.line, column, row.values[column], error.mend or "")
-        return None
 
 
 def read_plate(text: str) -> str:
