@@ -104,7 +104,7 @@ def test_treatments_are_compared_by_how_many_cells_are_left() -> None:
     for number, (compound, count) in enumerate(left.items()):
         rows += cells(
             compound, 1, count, moa="toxic" if count < 10 else "mild", well=f"B{number + 2:02d}",
-            plate=f"P{number % 2}", batch=f"W{number % 2}",
+            plate=f"P{number}", batch=f"W{number % 2}",
         )  # fmt: skip
     counts = counted(store(rows))
     for record in evaluate(counts, load_protocol("cell-count"), seed=0, draws=50).records:

@@ -20,7 +20,7 @@ Z: dict[str, object] = {"name": "z-score", "ddof": 0}
 
 
 def whiten(added: float) -> dict[str, object]:
-    return {"name": "whiten", "regularization": added, "mode": "absolute", "ddof": 0}
+    return {"name": "sphere", "regularization": added, "mode": "absolute", "ddof": 0}
 
 
 def protocol(
@@ -66,7 +66,7 @@ def outcomes(features: FeatureTable, by: Protocol) -> dict[str, NeighbourScore]:
             profiles.metadata, profiles.values, rule, metric,
             unscorable_as_candidates=by.unscorable_as_candidates,
         )
-        for name, rule in METRICS
+        for name, rule in METRICS.items()
     }  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from phenovae.base.errors import UsageError
-from phenovae.evaluate.protocol import load_protocol, protocol_names
-from phenovae.profiles.normalise import WhitenOptions, ZScoreOptions
+from phenovae.evaluate.protocol import load_protocol, protocol_labels, protocol_names
+from phenovae.profiles.scaling import ZScoreOptions
+from phenovae.profiles.sphering import SphereOptions
 
 Plain = dict[str, object]
 
@@ -26,7 +27,12 @@ def written(folder: Path, **changes: object) -> str:
 
 
 def test_all_protocols_load_under_their_own_names() -> None:
-    assert protocol_names() == ["caicedo2018", "cell-count", "cells-mean", "cells-mean-whitened"]
+    assert protocol_labels() == [
+        "caicedo2018@1", "caicedo2018@2", "cell-count@1", "cells-mean-whitened@1", "cells-mean@1",
+        "ljosa2013-wells@1", "ljosa2013@1", "seed@1", "wsdino2022@1",
+    ]  # fmt: skip
+    for label in protocol_labels():
+        assert load_protocol(label).label == label
     for name in protocol_names():
         protocol = load_protocol(name)
         assert protocol.name == name
@@ -42,7 +48,7 @@ def test_caicedo2018_is_what_the_documentation_says() -> None:
     assert protocol.recipe.transform_at == "site"
     assert protocol.recipe.transforms == (
         ZScoreOptions(ddof=0),
-        WhitenOptions(regularization=1.0, mode="absolute", ddof=0),
+        SphereOptions(regularization=1.0, mode="absolute", ddof=0),
     )
     assert protocol.metric == "cosine"
     assert protocol.unscorable_as_candidates is False
@@ -63,7 +69,7 @@ def test_cells_mean_whitened_adds_the_whitening_alone() -> None:
     assert whitened.version == 1
     assert whitened.recipe.transforms == (
         *plain.recipe.transforms,
-        WhitenOptions(regularization=0.01, mode="absolute", ddof=1),
+        SphereOptions(regularization=0.01, mode="absolute", ddof=1),
     )
     different = {"name": plain.name, "summary": plain.summary}
     recipe = whitened.recipe.model_copy(update={"transforms": plain.recipe.transforms})
@@ -93,7 +99,9 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
     assert "did you mean 'cells-mean'?" in str(said.value)
     with pytest.raises(UsageError) as said:
         load_protocol("zzz")
-    assert "known: caicedo2018, cell-count, cells-mean, cells-mean-whitened" in str(said.value)
+    assert "known: caicedo2018, cell-count, cells-mean, cells-mean-whitened, ljosa2013" in str(
+        said.value
+    )
 
 
 def test_a_file_that_is_not_there_is_said_with_its_path(tmp_path: Path) -> None:
@@ -108,13 +116,13 @@ def test_a_file_that_is_not_there_is_said_with_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"metrics": "cosine"}, "metrics: Extra inputs are not permitted"),
-        ({"metric": "pearson"}, "metric: Input should be 'cosine' or 'euclidean'"),
+        ({"metrik": "cosine"}, "metrik: Extra inputs are not permitted"),
+        ({"metric": "manhattan"}, "metric: Input should be 'cosine', 'pearson' or 'euclidean'"),
         ({"version": 0}, "version: "),
         ({"recipe": {"levels": [{"level": "well"}]}}, "levels must rise and end with treatment"),
         (
-            {"recipe": {"levels": [{"level": "treatment"}], "transforms": [{"name": "whiten"}]}},
-            r"recipe\.transforms\.0\.whiten\.regularization: Field required",
+            {"recipe": {"levels": [{"level": "treatment"}], "transforms": [{"name": "sphere"}]}},
+            r"recipe\.transforms\.0\.sphere\.regularization: Field required",
         ),
     ],
 )

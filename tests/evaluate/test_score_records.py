@@ -9,7 +9,7 @@ from tests.profiles.screens import Row, cells, controls, table
 
 from phenovae.base.errors import InputError
 from phenovae.evaluate.protocol import Protocol, load_protocol
-from phenovae.evaluate.scores import Evaluation, Record, confusion, evaluate, one_protocol
+from phenovae.evaluate.scores import Evaluation, Record, column_of, confusion, evaluate
 from phenovae.profiles.features import FeatureTable
 
 PLAIN = Protocol.model_validate(
@@ -23,7 +23,14 @@ PLAIN = Protocol.model_validate(
 def one_cell_each(treatments: list[Treatment], values: np.ndarray) -> FeatureTable:
     rows: list[Row] = []
     for number, (compound, dose, moa, batch) in enumerate(treatments):
-        rows += cells(compound, dose, moa=moa, batch=batch, plate=batch, well=f"B{number:02d}")
+        rows += cells(
+            compound,
+            dose,
+            moa=moa,
+            batch=batch,
+            plate=f"{batch}_{number % 2}",
+            well=f"B{number:02d}",
+        )
     return table(rows, values)
 
 
@@ -78,7 +85,8 @@ def test_a_record_says_what_it_rests_on_and_is_plain_json() -> None:
         assert set(record) == {
             "features", "protocol", "version", "metric", "value", "correct", "total", "low", "high",
             "seed", "cells", "controls", "fitted_on", "dimensions", "parameters", "p_value",
-            "null_mean", "macro_compound", "macro_moa", "ties", "unscorable", "misses",
+            "null_mean", "micro", "macro_compound", "macro_moa", "ties", "unscorable", "misses",
+            "variant", "track", "level", "training", "transformed_at", "left_out", "headline",
         }  # fmt: skip
         assert (record["features"], record["seed"]) == ("toy", 11)
         assert (record["protocol"], record["version"]) == ("caicedo2018", 2)
@@ -166,9 +174,9 @@ def test_a_protocol_that_needs_controls_says_so() -> None:
 
 def test_scores_of_different_protocols_share_no_column() -> None:
     one: Record = {"protocol": "cells-mean", "version": 1}
-    assert one_protocol([one, dict(one)]) == "cells-mean@1"
+    assert column_of([one, dict(one)]) == "cells-mean@1"
     for other in ({"protocol": "caicedo2018", "version": 1}, {**one, "version": 2}):
         with pytest.raises(InputError, match=r"scores of .*@. and .*@. share no column"):
-            one_protocol([one, other])
+            column_of([one, other])
     with pytest.raises(InputError, match="no protocol"):
-        one_protocol([])
+        column_of([])

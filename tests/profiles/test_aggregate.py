@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.profiles.screens import Row, cells
 
 from phenovae.base.errors import InputError
-from phenovae.profiles.aggregate import Average, Level, aggregate
+from phenovae.profiles.aggregate import Average, aggregate
+from phenovae.profiles.levels import Level
 
 
 def column(numbers: list[float]) -> np.ndarray:
@@ -115,7 +116,7 @@ def test_a_group_keeps_only_what_its_rows_share() -> None:
     treatment, _ = aggregate(rows, values, "treatment", "mean")
     assert set(treatment) == {
         "Metadata_Compound", "Metadata_Concentration", "Metadata_MoA", "Metadata_Role",
-        "Profile_Cells", "Profile_Wells", "Batches",
+        "Profile_Cells", "Profile_Wells", "Batches", "Plates",
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,14 +11,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from phenovae.base.errors import InputError
-from phenovae.profiles.normalise import TransformOptions, WhitenOptions, ZScoreOptions, fit
+from phenovae.profiles.features import Mask, Matrix
+from phenovae.profiles.normalise import Fitted, TransformOptions, fit
+from phenovae.profiles.places import Places
+from phenovae.profiles.scaling import ZScoreOptions
+from phenovae.profiles.sphering import SphereOptions
 
 Ddof = Literal[0, 1]
 Mode = Literal["absolute", "relative"]
 
 
-def whiten(added: float, mode: Mode = "absolute", ddof: Ddof = 0) -> WhitenOptions:
-    return WhitenOptions(regularization=added, mode=mode, ddof=ddof)
+def whiten(added: float, mode: Mode = "absolute", ddof: Ddof = 0) -> SphereOptions:
+    return SphereOptions(regularization=added, mode=mode, ddof=ddof)
 
 
 def correlated(seed: int, rows: int, features: int) -> np.ndarray:
@@ -27,6 +32,29 @@ def correlated(seed: int, rows: int, features: int) -> np.ndarray:
     scales = 10 ** random.uniform(-1, 1, features)
     found: np.ndarray = random.normal(size=(rows, features)) * scales @ turn + random.normal()
     return found
+
+
+@dataclass(frozen=True)
+class OfOnePlate:
+    """A fitted transform for rows that are all of one plate."""
+
+    by: Fitted
+
+    @property
+    def kept(self) -> Mask:
+        return self.by.kept
+
+    def apply(self, values: Matrix) -> Matrix:
+        return self.by.apply(values, plate(len(values)))
+
+
+def plate(rows: int) -> Places:
+    return Places(np.full(rows, "P", object), np.full(rows, "B", object))
+
+
+def fitted(options: TransformOptions, values: Matrix, controls: Mask) -> OfOnePlate:
+    """Fit on the rows that `controls` marks."""
+    return OfOnePlate(fit(options, values[controls], plate(int(controls.sum()))))
 
 
 def first(count: int, total: int) -> np.ndarray:
@@ -46,7 +74,7 @@ def test_without_regularisation_whitened_controls_have_the_identity_as_covarianc
     seed: int, features: int, more: int, ddof: Ddof, mode: Mode
 ) -> None:
     values = correlated(seed, features + more, features)
-    found = fit(whiten(0.0, mode, ddof), values, everyone(values)).apply(values)
+    found = fitted(whiten(0.0, mode, ddof), values, everyone(values)).apply(values)
     assert np.allclose(found.mean(axis=0), 0, atol=1e-9)
     covariance = np.atleast_2d(np.cov(found, rowvar=False, ddof=ddof))
     np.testing.assert_allclose(covariance, np.eye(features), atol=1e-7)
@@ -58,7 +86,7 @@ def test_regularised_variances_are_those_of_the_formula(
     seed: int, features: int, added: float
 ) -> None:
     values = correlated(seed, 60, features)
-    found = fit(whiten(added), values, everyone(values)).apply(values)
+    found = fitted(whiten(added), values, everyone(values)).apply(values)
     eigenvalues = np.linalg.eigvalsh(np.atleast_2d(np.cov(values, rowvar=False, ddof=0)))
     expected = eigenvalues / (eigenvalues + added)
     covariance = np.atleast_2d(np.cov(found, rowvar=False, ddof=0))
@@ -67,8 +95,8 @@ def test_regularised_variances_are_those_of_the_formula(
 
 def test_an_absolute_regularisation_depends_on_the_scale_by_hand() -> None:
     values = np.array([[-1.0], [1.0]] * 20)
-    small = fit(whiten(1.0), values, everyone(values)).apply(values)
-    large = fit(whiten(1.0), 10 * values, everyone(values)).apply(10 * values)
+    small = fitted(whiten(1.0), values, everyone(values)).apply(values)
+    large = fitted(whiten(1.0), 10 * values, everyone(values)).apply(10 * values)
     assert np.abs(small).max() == pytest.approx(1 / np.sqrt(2))
     assert np.abs(large).max() == pytest.approx(10 / np.sqrt(101))
 
@@ -82,7 +110,7 @@ def test_a_relative_regularisation_does_not_depend_on_the_scale(
 
     def likeness(scale: float, mode: Mode) -> np.ndarray:
         # Axes may change their sign, products of rows may not.
-        found = fit(whiten(added, mode), scale * values, everyone(values)).apply(scale * values)
+        found = fitted(whiten(added, mode), scale * values, everyone(values)).apply(scale * values)
         return found @ found.T
 
     np.testing.assert_allclose(
@@ -93,7 +121,7 @@ def test_a_relative_regularisation_does_not_depend_on_the_scale(
 
 def test_relative_means_times_the_mean_eigenvalue_by_hand() -> None:
     corners = np.array([[x, y] for x in (-1.0, 1.0) for y in (-3.0, 3.0)] * 10)
-    found = fit(whiten(0.2, "relative"), corners, everyone(corners)).apply(corners)
+    found = fitted(whiten(0.2, "relative"), corners, everyone(corners)).apply(corners)
     added = 0.2 * (1 + 9) / 2
     expected = sorted([1 / (1 + added), 9 / (9 + added)])
     assert sorted(found.var(axis=0)) == pytest.approx(expected)
@@ -101,18 +129,18 @@ def test_relative_means_times_the_mean_eigenvalue_by_hand() -> None:
 
 def test_after_z_scores_absolute_and_relative_are_the_same() -> None:
     values = correlated(3, 80, 6)
-    scored = fit(ZScoreOptions(), values, everyone(values)).apply(values)
+    scored = fitted(ZScoreOptions(), values, everyone(values)).apply(values)
     for added in (0.01, 1.0):
-        one = fit(whiten(added, "absolute"), scored, everyone(values))
-        other = fit(whiten(added, "relative"), scored, everyone(values))
-        np.testing.assert_allclose(one.matrix, other.matrix, rtol=1e-12)
+        one = fitted(whiten(added, "absolute"), scored, everyone(values))
+        other = fitted(whiten(added, "relative"), scored, everyone(values))
+        np.testing.assert_allclose(one.apply(scored), other.apply(scored), rtol=1e-9)
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_z_scores_by_hand(ddof: Ddof) -> None:
     controls = np.array([[0.0], [2.0], [4.0], [6.0]])
     values = np.concatenate([controls, [[13.0]]])
-    found = fit(ZScoreOptions(ddof=ddof), values, first(4, 5)).apply(values)
+    found = fitted(ZScoreOptions(ddof=ddof), values, first(4, 5)).apply(values)
     assert found[4, 0] == pytest.approx(10 / np.sqrt(20 / (4 - ddof)))
     assert found[:4].mean() == pytest.approx(0)
 
@@ -120,7 +148,7 @@ def test_z_scores_by_hand(ddof: Ddof) -> None:
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_the_covariance_is_divided_by_n_less_ddof(ddof: Ddof) -> None:
     controls = np.array([[0.0], [2.0], [4.0], [6.0]])
-    found = fit(whiten(1.0, "absolute", ddof), controls, everyone(controls)).apply(controls)
+    found = fitted(whiten(1.0, "absolute", ddof), controls, everyone(controls)).apply(controls)
     assert np.abs(found).max() == pytest.approx(3 / np.sqrt(20 / (4 - ddof) + 1))
 
 
@@ -135,9 +163,8 @@ def test_what_was_treated_is_not_looked_at(
     values = correlated(seed, 60, 4)
     changed = values.copy()
     changed[30:] = changed[30:] * scale + scale
-    one, other = fit(options, values, first(30, 60)), fit(options, changed, first(30, 60))
-    assert np.array_equal(one.centre, other.centre)
-    assert np.array_equal(one.matrix, other.matrix)
+    one, other = fitted(options, values, first(30, 60)), fitted(options, changed, first(30, 60))
+    assert np.array_equal(one.apply(values), other.apply(values))
     assert np.array_equal(one.kept, other.kept)
 
 
@@ -148,19 +175,19 @@ def test_a_feature_constant_among_the_controls_is_dropped_and_said(
     values = correlated(0, 40, 3)
     values[:, 1] = 0.1
     values[30:, 1] = 7.0
-    fitted = fit(options, values, first(30, 40))
-    assert fitted.kept.tolist() == [True, False, True]
+    by = fitted(options, values, first(30, 40))
+    assert by.kept.tolist() == [True, False, True]
     assert "1 of 3 features do not vary among the controls" in caplog.text
-    found = fitted.apply(values)
+    found = by.apply(values)
     assert found.shape == (40, 2)
     assert np.isfinite(found).all()
-    without = fit(options, values[:, [0, 2]], first(30, 40)).apply(values[:, [0, 2]])
+    without = fitted(options, values[:, [0, 2]], first(30, 40)).apply(values[:, [0, 2]])
     np.testing.assert_allclose(found, without, rtol=1e-12)
 
 
 def test_controls_that_are_all_the_same_are_refused() -> None:
     with pytest.raises(InputError, match="no feature varies among the controls"):
-        fit(ZScoreOptions(), np.full((30, 2), 0.3), first(30, 30))
+        fitted(ZScoreOptions(), np.full((30, 2), 0.3), first(30, 30))
 
 
 def test_fewer_controls_than_features_stay_finite_repeat_and_are_said(
@@ -169,18 +196,18 @@ def test_fewer_controls_than_features_stay_finite_repeat_and_are_said(
     values = np.random.default_rng(1).normal(size=(40, 50))
     for added in (0.0, 1e-6):
         caplog.clear()
-        fitted = fit(whiten(added), values, first(25, 40))
-        found = fitted.apply(values)
+        found = fitted(whiten(added), values, first(25, 40)).apply(values)
         assert np.isfinite(found).all()
         assert "25 controls span 24 of 50 dimensions" in caplog.text
-        assert np.array_equal(fitted.matrix, fit(whiten(added), values, first(25, 40)).matrix)
+        again = fitted(whiten(added), values, first(25, 40)).apply(values)
+        assert np.array_equal(found, again)
 
 
 def test_a_large_regularisation_makes_up_for_missing_dimensions(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     values = np.random.default_rng(1).normal(size=(40, 50))
-    found = fit(whiten(1.0), values, first(25, 40)).apply(values)
+    found = fitted(whiten(1.0), values, first(25, 40)).apply(values)
     assert "span" not in caplog.text
     # No direction may grow: every factor is at most 1 / sqrt(λ).
     assert (np.linalg.norm(found, axis=1) <= np.linalg.norm(values - values[:25].mean(0), axis=1)
@@ -190,18 +217,18 @@ def test_a_large_regularisation_makes_up_for_missing_dimensions(
 def test_a_duplicated_feature_is_no_reason_to_fail() -> None:
     values = correlated(2, 60, 3)
     doubled = np.column_stack([values, values[:, 0]])
-    found = fit(whiten(0.1), doubled, first(40, 60)).apply(doubled)
+    found = fitted(whiten(0.1), doubled, first(40, 60)).apply(doubled)
     assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("options", [ZScoreOptions(), whiten(1.0)])
 def test_few_controls_are_said(options: TransformOptions, caplog: pytest.LogCaptureFixture) -> None:
     values = correlated(0, 40, 2)
-    fit(options, values, first(19, 40))
+    fitted(options, values, first(19, 40))
     assert f"only 19 controls fit the {options.name}" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        fit(options, values, first(20, 40))
+        fitted(options, values, first(20, 40))
     assert caplog.text == ""
 
 
@@ -210,14 +237,14 @@ def test_two_controls_are_the_least(options: TransformOptions) -> None:
     values = np.array([[0.0], [1.0], [5.0]])
     for count in (0, 1):
         with pytest.raises(InputError, match=f"{count} control rows cannot fit") as said:
-            fit(options, values, first(count, 3))
+            fitted(options, values, first(count, 3))
         assert "negative controls" in str(said.value)
-    assert np.isfinite(fit(options, values, first(2, 3)).apply(values)).all()
+    assert np.isfinite(fitted(options, values, first(2, 3)).apply(values)).all()
 
 
 def test_settings_that_mean_nothing_are_refused() -> None:
     for wrong in ({"regularization": -1}, {"regularization": float("nan")}, {},
-                  {"regularization": 1, "mode": "singular"}, {"regularization": 1, "ddof": 2},
+                  {"regularization": 1, "mode": "floor"}, {"regularization": 1, "ddof": 2},
                   {"regularization": 1, "lambda": 1}):  # fmt: skip
         with pytest.raises(ValidationError):
-            WhitenOptions.model_validate(wrong)
+            SphereOptions.model_validate(wrong)

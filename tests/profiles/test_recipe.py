@@ -6,8 +6,10 @@ from pydantic import ValidationError
 from tests.profiles.screens import cells, controls, table
 
 from phenovae.base.errors import InputError
-from phenovae.profiles.normalise import WhitenOptions, fit
+from phenovae.profiles.normalise import fit
+from phenovae.profiles.places import Places
 from phenovae.profiles.recipe import Profiles, Recipe, make_profiles
+from phenovae.profiles.sphering import SphereOptions
 
 Z: dict[str, object] = {"name": "z-score"}
 
@@ -39,7 +41,7 @@ def test_a_transform_is_fitted_at_its_level() -> None:
 
 def test_transforms_are_applied_in_their_order() -> None:
     features = table(controls(40) + cells("a", 1, moa="M"), [-2, 2] * 20 + [4])
-    whiten = {"name": "whiten", "regularization": 1.0}
+    whiten = {"name": "sphere", "regularization": 1.0}
     whitened_last = make_profiles(features, recipe("treatment", transforms=(Z, whiten)))
     scored_last = make_profiles(features, recipe("treatment", transforms=(whiten, Z)))
     assert np.abs(whitened_last.values) == pytest.approx(2 / np.sqrt(2))
@@ -56,20 +58,23 @@ def test_means_commute_with_a_transform_and_medians_need_not() -> None:
         made = Recipe.model_validate(
             {
                 "levels": [{"level": "treatment", "average": average}],
-                "transforms": [{"name": "whiten", "regularization": 0.1}] if transformed else [],
+                "transforms": [{"name": "sphere", "regularization": 0.1}] if transformed else [],
             }
         )
         return make_profiles(features, made).values
 
-    whitening = fit(WhitenOptions(regularization=0.1), features.values, np.arange(33) < 30)
+    everywhere = Places.of(features.metadata)
+    whitening = fit(
+        SphereOptions(regularization=0.1), features.values[:30], everywhere.take(slice(30))
+    )
     np.testing.assert_allclose(
         profile("mean", transformed=True),
-        whitening.apply(profile("mean", transformed=False)),
+        whitening.apply(profile("mean", transformed=False), everywhere),
         atol=1e-9,
     )
     assert not np.allclose(
         profile("median", transformed=True),
-        whitening.apply(profile("median", transformed=False)),
+        whitening.apply(profile("median", transformed=False), everywhere),
         atol=1e-3,
     )
 
@@ -136,8 +141,9 @@ def test_a_screen_without_known_mechanisms_has_no_profiles() -> None:
         (("cell", "treatment"), "cell", "cell is no level to average into"),
         (("treatment",), "treatment", "transform_at must be one of cell"),
         (("site", "treatment"), "well", "transform_at must be one of cell, site"),
-        (("plate", "treatment"), "cell", "Input should be"),
-        (("treatment",), "plate", "Input should be"),
+        (("plate", "well", "treatment"), "cell", "must rise and end with treatment"),
+        (("field", "treatment"), "cell", "Input should be"),
+        (("treatment",), "field", "Input should be"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(levels: tuple[str, ...], at: str, why: str) -> None:
@@ -146,5 +152,5 @@ def test_recipes_that_cannot_be_are_refused(levels: tuple[str, ...], at: str, wh
 
 
 def test_a_transform_of_unknown_name_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"z-score.*whiten"):
-        recipe("treatment", transforms=({"name": "coral"},))
+    with pytest.raises(ValidationError, match=r"z-score.*sphere"):
+        recipe("treatment", transforms=({"name": "combat"},))

@@ -15,8 +15,9 @@ from phenovae.base.errors import InputError
 from phenovae.profiles.features import Matrix
 from phenovae.screen.design import treatment_text
 from phenovae.screen.partners import Rule, eligible, scorable
+from phenovae.screen.sites import Role
 
-Metric = Literal["cosine", "euclidean"]
+Metric = Literal["cosine", "pearson", "euclidean"]
 
 _TIE = 1e-12
 
@@ -52,9 +53,12 @@ class NeighbourScore:
 def similarities(values: Matrix, metric: Metric, names: Sequence[str]) -> Matrix:
     """Likeness of all pairs of profiles (n, n), larger is more alike.
 
-    Raises InputError where a profile has no direction (a zero vector under cosine), by its name.
+    Raises InputError where a profile has no direction (a zero vector under cosine, a constant one
+    under Pearson's correlation), by its name.
     """
-    if metric == "cosine":
+    if metric == "pearson":
+        values = values - values.mean(axis=1, keepdims=True)
+    if metric != "euclidean":
         lengths = np.linalg.norm(values, axis=1)
         if (lengths < _TIE).any():
             raise InputError(
@@ -79,16 +83,18 @@ def score_neighbours(
 ) -> NeighbourScore:
     """Score profiles of treatments by their nearest allowed neighbour.
 
-    `treatments` has Metadata_Compound, Metadata_Concentration, Metadata_MoA and Batches. Raises
-    InputError on values that are no finite numbers.
+    `treatments` has Metadata_Compound, Metadata_Concentration, Metadata_MoA, Metadata_Role and
+    Batches. Rows of negative controls, where there are any, are nobody's query and everybody's
+    candidates. Raises InputError on values that are no finite numbers.
     """
     if not np.isfinite(values).all():
         raise InputError("a profile holds NaN or infinity", mend="check the features")
     mechanisms = treatments["Metadata_MoA"].to_numpy(dtype=object)
     compounds = treatments["Metadata_Compound"].to_numpy(dtype=object)
     mask = eligible(compounds.tolist(), treatments["Batches"].tolist(), rule)
-    can = scorable(mask, mechanisms.tolist())
-    candidates = np.ones(len(mask), bool) if unscorable_as_candidates else can
+    controls = _controls(treatments)
+    can = scorable(mask & ~controls[None, :], mechanisms.tolist()) & ~controls
+    candidates = np.ones(len(mask), bool) if unscorable_as_candidates else can | controls
     names = [
         treatment_text(str(compound), float(dose))
         for compound, dose in zip(compounds, treatments["Metadata_Concentration"], strict=True)
@@ -129,9 +135,18 @@ def score_neighbours(
     return NeighbourScore(
         rule=rule,
         rows=pd.DataFrame(rows, columns=columns),
-        unscorable=tuple(names[index] for index in np.flatnonzero(~can)),
+        unscorable=tuple(names[index] for index in np.flatnonzero(~can & ~controls)),
         ties=ties,
         best=tuple(best),
         queries=queries,
         candidates=candidates,
     )
+
+
+def _controls(treatments: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    if "Metadata_Role" not in treatments:
+        return np.zeros(len(treatments), bool)
+    mask: npt.NDArray[np.bool_] = (
+        treatments["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
+    ).to_numpy(bool)
+    return mask

@@ -11,7 +11,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from phenovae.base.errors import UsageError, nearest
 from phenovae.base.options import Options
+from phenovae.evaluate.batches import BatchKey
+from phenovae.evaluate.neighbours import Metric
 from phenovae.profiles.recipe import Recipe
+
+Headline = Literal["micro", "macro_compound"]
 
 FIT_ALL = "+fit-all"
 _PACKAGE = "phenovae.evaluate.protocols"
@@ -20,14 +24,32 @@ _PACKAGE = "phenovae.evaluate.protocols"
 class Protocol(Options):
     """How profiles are made and compared. Scores carry its name and version."""
 
-    name: str = Field(description="name, unique")
+    name: str = Field(min_length=1, description="name")
     version: int = Field(ge=1, description="grows with every change that moves a score")
     summary: str = Field(description="what it does, in words")
     recipe: Recipe = Field(description="how profiles are made")
-    metric: Literal["cosine", "euclidean"] = Field("cosine", description="likeness of profiles")
+    metric: Metric = Field("cosine", description="likeness of profiles")
+    metrics: tuple[Literal["NSC", "NSCB"], ...] = Field(
+        ("NSC", "NSCB"), min_length=1, description="scores that it gives"
+    )
+    batches: BatchKey = Field(
+        "sets",
+        description="which batches a treatment is of, for NSCB: the set of all (sound), their "
+        "names joined, the median of their numbers, or its plates joined",
+    )
+    headline: Headline = Field(
+        "micro",
+        description="what `value` is: the share of right treatments (micro), or the mean over "
+        "compounds of that share (macro_compound)",
+    )
     unscorable_as_candidates: bool = Field(
         description="whether treatments that cannot be right may be others' neighbours"
     )
+    negative_controls_as_candidates: bool = Field(
+        default=False,
+        description="whether the negative control is a candidate, which can never be right",
+    )
+    source: str = Field("", description="where its steps were read")
 
     @property
     def label(self) -> str:
@@ -57,14 +79,19 @@ class Protocol(Options):
         return self.model_copy(update=told)
 
 
-def protocol_names() -> list[str]:
-    """Names of the protocols that come with phenovae."""
+def protocol_labels() -> list[str]:
+    """Names and versions of the protocols that come with phenovae, as `cells-mean@1`."""
     found = files(_PACKAGE).iterdir()
     return sorted(each.name.removesuffix(".yaml") for each in found if each.name.endswith(".yaml"))
 
 
+def protocol_names() -> list[str]:
+    """Names of the protocols that come with phenovae, whatever their versions."""
+    return sorted({label.partition("@")[0] for label in protocol_labels()})
+
+
 def load_protocol(name: str) -> Protocol:
-    """A protocol by its name, or from a YAML file by its path.
+    """A protocol by name (its newest version), by name and version, or by the path of a YAML file.
 
     Raises UsageError where there is none, it is not valid, or it takes the name and version of
     another one that comes with phenovae.
@@ -76,9 +103,12 @@ def load_protocol(name: str) -> Protocol:
         protocol = _parse(path.read_bytes(), name)
         _check_label(protocol, name)
         return protocol
-    if name not in protocol_names():
-        raise UsageError(f"there is no protocol {name!r}", mend=nearest(name, protocol_names()))
-    return _parse(files(_PACKAGE).joinpath(f"{name}.yaml").read_bytes(), name)
+    versions = [label for label in protocol_labels() if name in (label, label.partition("@")[0])]
+    if not versions:
+        known = protocol_labels() if "@" in name else protocol_names()
+        raise UsageError(f"there is no protocol {name!r}", mend=nearest(name, known))
+    newest = max(versions, key=lambda label: int(label.partition("@")[2]))
+    return _parse(files(_PACKAGE).joinpath(f"{newest}.yaml").read_bytes(), newest)
 
 
 def _parse(raw: bytes, where: str) -> Protocol:
@@ -97,11 +127,11 @@ def _parse(raw: bytes, where: str) -> Protocol:
 
 def _check_label(protocol: Protocol, where: str) -> None:
     # Scores are told apart by this label alone, so it may not mean two things.
-    if protocol.name not in protocol_names():
+    if protocol.label not in protocol_labels():
         return
-    shipped = load_protocol(protocol.name)
-    same = shipped.model_copy(update={"summary": protocol.summary}) == protocol
-    if shipped.label == protocol.label and not same:
+    shipped = load_protocol(protocol.label)
+    words = {"summary": protocol.summary, "source": protocol.source}
+    if shipped.model_copy(update=words) != protocol:
         raise UsageError(
             f"the protocol calls itself {protocol.label}, but differs from that one",
             where=where,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from phenovae.base.errors import InputError
+from phenovae.evaluate.batches import batch_sets, single_plates
 from phenovae.evaluate.neighbours import NeighbourScore, score_neighbours
 from phenovae.evaluate.probe import run_probe
 from phenovae.evaluate.protocol import Protocol
+from phenovae.evaluate.provenance import NOT_STATED, Training
 from phenovae.evaluate.statistics import DRAWS, bootstrap, permute
-from phenovae.profiles.features import FeatureTable
+from phenovae.profiles.features import Features, FeatureTable
 from phenovae.profiles.recipe import Profiles, make_profiles
 from phenovae.screen.partners import Rule
 
@@ -20,10 +23,7 @@ logger = logging.getLogger(__name__)
 
 Record = dict[str, object]
 
-METRICS: tuple[tuple[str, Rule], ...] = (
-    ("NSC", "other-compound"),
-    ("NSCB", "other-compound-and-batch"),
-)
+METRICS: Mapping[str, Rule] = {"NSC": "other-compound", "NSCB": "other-compound-and-batch"}
 PROBE_PROTOCOL, PROBE_VERSION = "cell-probe", 1
 
 
@@ -37,26 +37,50 @@ class Evaluation:
     neighbours: dict[str, NeighbourScore]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a score says of itself beside its protocol.
+
+    `variant` names what was changed of the protocol; with `plates_are_batches` a screen whose every
+    batch is one plate is scored by NSCB all the same.
+    """
+
+    variant: str = ""
+    training: Training = NOT_STATED
+    plates_are_batches: bool = False
+
+
+PLAIN = Told()
+
+
 def evaluate(
-    features: FeatureTable, protocol: Protocol, *, seed: int, draws: int = DRAWS
+    features: Features, protocol: Protocol, *, seed: int, draws: int = DRAWS, told: Told = PLAIN
 ) -> Evaluation:
-    """Score features by NSC and NSCB under a protocol.
+    """Score features by the metrics of a protocol.
 
     Where nothing can be scored the records say why, with no value. Raises InputError where the
     protocol needs controls that the screen has not.
     """
-    profiles = make_profiles(features, protocol.recipe)
+    profiles = make_profiles(
+        features, protocol.recipe, with_controls=protocol.negative_controls_as_candidates
+    )
+    treatments = profiles.metadata
+    if len(treatments):
+        sets = batch_sets(treatments, features.metadata, protocol.batches)
+        treatments = treatments.assign(Batches=pd.Series(sets, dtype=object))
     records: list[Record] = []
     outcomes: dict[str, NeighbourScore] = {}
-    for metric, rule in METRICS:
-        base = _base(features, protocol, metric, seed, profiles.cells, profiles.fitted_on)
-        if len(profiles.metadata) < 2:
-            records.append({**base, "reason": "fewer than two annotated treatments"})
+    for metric in protocol.metrics:
+        base = _base(features, protocol, metric, seed, told)
+        base |= _rests_on(protocol, profiles)
+        reason = _why_not(features, treatments, metric, told)
+        if reason:
+            records.append({**base, "reason": reason})
             continue
         outcome = score_neighbours(
-            profiles.metadata,
+            treatments,
             profiles.values,
-            rule,
+            METRICS[metric],
             protocol.metric,
             unscorable_as_candidates=protocol.unscorable_as_candidates,
         )
@@ -65,29 +89,51 @@ def evaluate(
             reason = "no treatment has an allowed neighbour of its own mechanism"
             records.append({**base, "unscorable": list(outcome.unscorable), "reason": reason})
             continue
-        records.append({**base, **_scored(outcome, profiles, metric, features.name, seed, draws)})
+        stream = f"{features.name} {metric}"
+        scored = _scored(outcome, treatments, protocol, stream, seed, draws)
+        records.append({**base, **scored})
     return Evaluation(protocol, profiles, tuple(records), outcomes)
 
 
-def unscored(features: FeatureTable, protocol: Protocol, *, seed: int, reason: str) -> list[Record]:
+def unscored(
+    features: Features, protocol: Protocol, *, seed: int, reason: str, told: Told = PLAIN
+) -> list[Record]:
     """Records without a value, one a metric, where a protocol could not be applied."""
     return [
-        {**_base(features, protocol, metric, seed, 0, 0), "reason": reason} for metric, _ in METRICS
+        {**_base(features, protocol, metric, seed, told), "reason": reason}
+        for metric in protocol.metrics
     ]
 
 
-def _base(
-    features: FeatureTable,
-    protocol: Protocol,
-    metric: str,
-    seed: int,
-    cells: int,
-    fitted_on: int,
-) -> Record:
+def _why_not(features: Features, treatments: pd.DataFrame, metric: str, told: Told) -> str:
+    if len(treatments) < 2:
+        return "fewer than two annotated treatments"
+    across = METRICS[metric] == "other-compound-and-batch"
+    if (
+        across
+        and not told.plates_are_batches
+        and _has_places(features)
+        and single_plates(features.metadata)
+    ):
+        return (
+            "every batch is a single plate: a neighbour on a sister plate of the same day would "
+            "count as one from another batch; name the batches, or say that plates are batches "
+            "(evaluate.plates_are_batches)"
+        )
+    return ""
+
+
+def _has_places(features: Features) -> bool:
+    return {"Metadata_Plate", "Metadata_Batch"} <= set(features.metadata.columns)
+
+
+def _base(features: Features, protocol: Protocol, metric: str, seed: int, told: Told) -> Record:
     return {
         "features": features.name,
         "protocol": protocol.name,
         "version": protocol.version,
+        "variant": told.variant,
+        "track": told.training.track,
         "metric": metric,
         "value": None,
         "correct": None,
@@ -95,38 +141,64 @@ def _base(
         "low": None,
         "high": None,
         "seed": seed,
-        "cells": cells,
-        "controls": 0 if protocol.recipe.fit_on == "all_wells" else fitted_on,
-        "fitted_on": {"wells": protocol.recipe.fit_on, "rows": fitted_on},
+        "cells": 0,
+        "controls": 0,
+        "fitted_on": {"wells": protocol.recipe.fit_on, "rows": 0},
         "dimensions": len(features.columns),
+        "level": features.level,
+        "training": told.training.as_dict(),
         "parameters": protocol.model_dump(mode="json"),
     }
 
 
+def _rests_on(protocol: Protocol, profiles: Profiles) -> Record:
+    fit_on = protocol.recipe.fit_on
+    return {
+        "cells": profiles.cells,
+        "controls": 0 if fit_on == "all_wells" else profiles.fitted_on,
+        "fitted_on": {"wells": fit_on, "rows": profiles.fitted_on},
+        "transformed_at": profiles.transformed_at,
+        "left_out": list(profiles.left_out),
+    }
+
+
 def _scored(
-    outcome: NeighbourScore, profiles: Profiles, metric: str, name: str, seed: int, draws: int
+    outcome: NeighbourScore,
+    treatments: pd.DataFrame,
+    protocol: Protocol,
+    stream: str,
+    seed: int,
+    draws: int,
 ) -> Record:
     rows = outcome.rows
-    stream = f"{name} {metric}"
+    by_compound = protocol.headline == "macro_compound"
     interval = bootstrap(
         rows["Right"].tolist(),
         rows["Metadata_Compound"].tolist(),
         draws=draws,
         seed=seed,
         name=stream,
+        by_compound=by_compound,
     )
-    null = permute(outcome, profiles.metadata, draws=draws, seed=seed, name=stream)
+    null = permute(
+        outcome, treatments, draws=draws, seed=seed, name=stream, by_compound=by_compound
+    )
     correct = outcome.correct
+    averages = {
+        "micro": correct / outcome.total,
+        "macro_compound": _macro(rows, "Metadata_Compound"),
+        "macro_moa": _macro(rows, "Metadata_MoA"),
+    }
     return {
-        "value": correct / outcome.total,
+        "value": averages[protocol.headline],
         "correct": int(correct) if correct.is_integer() else correct,
         "total": outcome.total,
         "low": interval.low,
         "high": interval.high,
+        "headline": protocol.headline,
         "p_value": null.p_value,
         "null_mean": null.mean,
-        "macro_compound": _macro(rows, "Metadata_Compound"),
-        "macro_moa": _macro(rows, "Metadata_MoA"),
+        **averages,
         "ties": outcome.ties,
         "unscorable": list(outcome.unscorable),
         "misses": [
@@ -146,12 +218,16 @@ def _macro(rows: pd.DataFrame, by: str) -> float:
     return float(rows.groupby(by)["Right"].mean().mean())
 
 
-def evaluate_probe(features: FeatureTable, *, seed: int, draws: int = DRAWS) -> Record:
+def evaluate_probe(
+    features: FeatureTable, *, seed: int, draws: int = DRAWS, told: Told = PLAIN
+) -> Record:
     """The cell probe of features as a record; without a value where it cannot be asked."""
     base: Record = {
         "features": features.name,
         "protocol": PROBE_PROTOCOL,
         "version": PROBE_VERSION,
+        "variant": told.variant,
+        "track": told.training.track,
         "metric": "probe",
         "value": None,
         "correct": None,
@@ -161,6 +237,7 @@ def evaluate_probe(features: FeatureTable, *, seed: int, draws: int = DRAWS) -> 
         "seed": seed,
         "cells": 0,
         "dimensions": len(features.columns),
+        "training": told.training.as_dict(),
     }
     probe = run_probe(features, draws=draws, seed=seed)
     if probe is None:
@@ -189,12 +266,23 @@ def confusion(outcome: NeighbourScore) -> pd.DataFrame:
     return table
 
 
-def one_protocol(records: list[Record]) -> str:
+def column_of(records: Sequence[Record]) -> str:
     """The protocol that all these records share, for a column of scores.
 
-    Raises InputError where they are of different ones: such scores are different quantities.
+    Raises InputError where they are of different protocols, variants, metrics, averages or tracks
+    of training: such scores are different quantities.
     """
-    labels = sorted({f"{record['protocol']}@{record['version']}" for record in records})
+    labels = sorted({label_of(record) for record in records})
     if len(labels) != 1:
         raise InputError(f"scores of {' and '.join(labels) or 'no protocol'} share no column")
+    for key, what in (("metric", "metrics"), ("headline", "averages"), ("track", "tracks")):
+        found = sorted({str(record[key]) for record in records if record.get(key)})
+        if len(found) > 1:
+            raise InputError(f"scores of the {what} {' and '.join(found)} share no column")
     return labels[0]
+
+
+def label_of(record: Record) -> str:
+    """Protocol, version and variant of a record, as `caicedo2018@2 (normalize z-score, sphere)`."""
+    variant = record.get("variant")
+    return f"{record['protocol']}@{record['version']}" + (f" ({variant})" if variant else "")

@@ -38,15 +38,24 @@ class Null:
 
 
 def bootstrap(
-    right: Sequence[float], compounds: Sequence[str], *, draws: int, seed: int, name: str
+    right: Sequence[float],
+    compounds: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+    name: str,
+    by_compound: bool = False,
 ) -> Interval:
     """Interval of the share of right rows, compounds drawn with replacement.
 
-    Neighbours are not looked up again: a compound drawn twice may not become its own neighbour.
+    `by_compound`: of the mean over compounds of their shares instead. Neighbours are not looked up
+    again: a compound drawn twice may not become its own neighbour.
     """
     codes, known = pd.factorize(np.asarray(compounds, dtype=object))
     correct = np.bincount(codes, weights=np.asarray(right, float), minlength=len(known))
-    total = np.bincount(codes, minlength=len(known))
+    total = np.bincount(codes, minlength=len(known)).astype(float)
+    if by_compound:
+        correct, total = correct / total, np.ones(len(known))
     random = seeds.generator(seed, "evaluate", "bootstrap", name)
     shares: list[npt.NDArray[np.float64]] = []
     for start in range(0, draws, _CHUNK):
@@ -58,7 +67,13 @@ def bootstrap(
 
 
 def permute(
-    score: NeighbourScore, treatments: pd.DataFrame, *, draws: int, seed: int, name: str
+    score: NeighbourScore,
+    treatments: pd.DataFrame,
+    *,
+    draws: int,
+    seed: int,
+    name: str,
+    by_compound: bool = False,
 ) -> Null:
     """The score in worlds where compounds have swapped their mechanisms.
 
@@ -78,22 +93,35 @@ def permute(
     for draw in range(draws):
         dealt = label_of.copy()
         dealt[scored] = random.permutation(label_of[scored])
-        found[draw] = _share_right(dealt[codes], mask, score)
-    observed = score.correct / score.total
+        right, can = _right(dealt[codes], mask, score)
+        found[draw] = _share(right[can], codes[score.queries][can], by_compound=by_compound)
+    own = score.rows["Right"].to_numpy(float)
+    observed = _share(own, codes[score.queries], by_compound=by_compound)
     at_least = int((found >= observed - 1e-12).sum())
     return Null(float(found.mean()), (1 + at_least) / (1 + draws))
 
 
-def _share_right(
+def _right(
     labels: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], score: NeighbourScore
-) -> float:
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Whether each query is right by these labels, and whether it can be."""
     queries = score.queries
     can = (mask[queries] & (labels[queries][:, None] == labels[None, :])).any(axis=1)
-    if not can.any():
-        return 0.0
     first = np.array([top[0] for top in score.best])
     right = (labels[first] == labels[queries]).astype(float)
     for place, top in enumerate(score.best):
         if len(top) > 1:
             right[place] = float(np.mean(labels[list(top)] == labels[queries[place]]))
-    return float(right[can].mean())
+    return right, can
+
+
+def _share(
+    right: npt.NDArray[np.float64], compounds: npt.NDArray[np.int64], *, by_compound: bool
+) -> float:
+    if not len(right):
+        return 0.0
+    if not by_compound:
+        return float(right.mean())
+    total = np.bincount(compounds)
+    there = total > 0
+    return float((np.bincount(compounds, weights=right)[there] / total[there]).mean())

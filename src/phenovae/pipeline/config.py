@@ -128,6 +128,11 @@ class EvaluateOptions(Options):
         description="wells that transforms are fitted on; auto: negative controls, or all wells "
         "where there are none, which the protocol's name then says (`+fit-all`)",
     )
+    plates_are_batches: bool = Field(
+        default=False,
+        description="score NSCB even where every batch is a single plate; without it such a screen "
+        "has no NSCB, for plates of one day would count as different batches",
+    )
     probe: bool = Field(
         default=True, description="also run the cell-level leave-compound-out probe"
     )

@@ -1,115 +1,108 @@
-"""Transforms fitted on control wells alone: z-scores, and whitening with a stated λ.
-
-TVN (Ando et al. 2017) is whitening on controls; λ follows Caicedo et al. 2018, who add it to the
-eigenvalues. `relative` multiplies it by the mean eigenvalue, so that it means the same for features
-of any scale.
-"""
+"""Transforms in order, each fitted on controls alone, or on what stands in for them."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from phenovae.base.errors import InputError
-from phenovae.base.options import Options
-from phenovae.profiles.features import Matrix
+from phenovae.profiles.coral import CoralOptions, fit_coral
+from phenovae.profiles.factors import FactorOptions, fit_factors
+from phenovae.profiles.features import Mask, Matrix
+from phenovae.profiles.places import Groups, Places
+from phenovae.profiles.scaling import (
+    PercentileOptions,
+    RobustZOptions,
+    ZScoreOptions,
+    fit_scaling,
+)
+from phenovae.profiles.sphering import SphereOptions, fit_sphering
 
 logger = logging.getLogger(__name__)
 
 _FEW = 20
-_CONSTANT = 1e-12
 
 
-class ZScoreOptions(Options):
-    """Centre on the controls' mean and divide by their standard deviation."""
-
-    name: Literal["z-score"] = "z-score"
-    ddof: Literal[0, 1] = Field(0, description="what is taken from n in the variance")
-
-
-class WhitenOptions(Options):
-    """Rotate onto the controls' principal axes and divide by the root of eigenvalue + λ."""
-
-    name: Literal["whiten"] = "whiten"
-    regularization: float = Field(ge=0, description="λ, added to every eigenvalue")
-    mode: Literal["absolute", "relative"] = Field(
-        "absolute", description="absolute: λ as it is; relative: times the mean eigenvalue"
-    )
-    ddof: Literal[0, 1] = Field(0, description="what is taken from n in the covariance")
+def _current_name(given: object) -> object:
+    # Protocols written before the other forms of sphering had `whiten` for its PCA form.
+    if isinstance(given, dict) and given.get("name") == "whiten":
+        return {**given, "name": "sphere"}
+    return given
 
 
-TransformOptions = ZScoreOptions | WhitenOptions
+TransformOptions = Annotated[
+    Annotated[
+        ZScoreOptions
+        | RobustZOptions
+        | PercentileOptions
+        | SphereOptions
+        | CoralOptions
+        | FactorOptions,
+        Field(discriminator="name"),
+    ],
+    BeforeValidator(_current_name),
+]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A linear map fitted on controls: (x[kept] - centre) @ matrix."""
+class Fitted(Protocol):
+    """A transform that is fitted: rows in, rows out. `kept` are the features that it uses."""
 
-    centre: npt.NDArray[np.float64]
-    matrix: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.bool_]
+    @property
+    def kept(self) -> Mask:
+        """Features that the transform uses (features in,)."""
 
-    def apply(self, values: Matrix) -> Matrix:
-        """Transform rows of features."""
-        mapped: Matrix = (values[:, self.kept] - self.centre) @ self.matrix
-        return mapped
+    def apply(self, values: Matrix, places: Places) -> Matrix:
+        """Transform rows (rows, features in) of these places."""
 
 
-def fit(options: TransformOptions, values: Matrix, controls: npt.NDArray[np.bool_]) -> Fitted:
-    """Fit a transform on the rows that `controls` marks; no other row is looked at.
+def fit(options: TransformOptions, seen: Matrix, places: Places) -> Fitted:
+    """Fit one transform on control rows; no other row is looked at.
 
-    Features that do not vary among the controls are dropped, with a warning. Raises InputError
-    where there are fewer than two controls.
+    Raises InputError where there are fewer than two, or they do not vary.
     """
-    seen = values[controls]
     if len(seen) < 2:
         raise InputError(
             f"{len(seen)} control rows cannot fit a transform",
             mend="the screen needs negative controls, or a protocol without transforms",
         )
-    if len(seen) < _FEW:
-        logger.warning("only %d controls fit the %s", len(seen), options.name)
-    spread = seen.std(axis=0)
-    kept = spread > _CONSTANT * np.maximum(np.abs(seen).max(axis=0), 1.0)
-    if not kept.any():
-        raise InputError("no feature varies among the controls")
-    if not kept.all():
-        logger.warning(
-            "%d of %d features do not vary among the controls and are dropped",
-            int((~kept).sum()),
-            len(kept),
-        )
-    if isinstance(options, ZScoreOptions):
-        return _fit_z_score(seen[:, kept], kept, options)
-    return _fit_whitening(seen[:, kept], kept, options)
+    by = getattr(options, "by", "all")
+    smallest = _fewest(places, by)
+    if smallest < _FEW and not isinstance(options, CoralOptions):
+        of = "" if by == "all" else f" of a {by}"
+        logger.warning("only %d controls%s fit the %s", smallest, of, options.name)
+    if isinstance(options, SphereOptions):
+        return fit_sphering(options, seen)
+    if isinstance(options, CoralOptions):
+        return fit_coral(options, seen, places)
+    if isinstance(options, FactorOptions):
+        return fit_factors(options, seen)
+    return fit_scaling(options, seen, places)
 
 
-def _fit_z_score(seen: Matrix, kept: npt.NDArray[np.bool_], options: ZScoreOptions) -> Fitted:
-    return Fitted(seen.mean(axis=0), np.diag(1 / seen.std(axis=0, ddof=options.ddof)), kept)
+def fit_in_order(
+    transforms: Sequence[TransformOptions], seen: Matrix, places: Places
+) -> list[Fitted]:
+    """Fit transforms one after the other, each on the controls as those before it left them."""
+    fitted: list[Fitted] = []
+    for options in transforms:
+        fitted.append(fit(options, seen, places))
+        seen = fitted[-1].apply(seen, places)
+    return fitted
 
 
-def _fit_whitening(seen: Matrix, kept: npt.NDArray[np.bool_], options: WhitenOptions) -> Fitted:
-    centre = seen.mean(axis=0)
-    centred = seen - centre
-    covariance = centred.T @ centred / (len(seen) - options.ddof)
-    found, axes = np.linalg.eigh(covariance)
-    eigenvalues = np.maximum(found, 0.0)
-    added = options.regularization
-    if options.mode == "relative":
-        added *= float(eigenvalues.mean())
-    rank = int((eigenvalues > eigenvalues.max() * 1e-10).sum())
-    if rank < len(eigenvalues) and added < 1e-3 * float(eigenvalues.mean()):
-        logger.warning(
-            "%d controls span %d of %d dimensions and λ is small: noise will be blown up",
-            len(seen),
-            rank,
-            len(eigenvalues),
-        )
-    scale = np.sqrt(eigenvalues + added)
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    return Fitted(centre, axes * inverse, kept)
+def apply_in_order(fitted: Sequence[Fitted], values: Matrix, places: Places) -> Matrix:
+    """Transform rows by all transforms in their order."""
+    for each in fitted:
+        values = each.apply(values, places)
+    return values
+
+
+def _fewest(places: Places, by: str) -> int:
+    if by == "all":
+        return len(places)
+    groups = Groups.of(places, "plate" if by == "plate" else "batch")
+    return int(np.bincount(groups.codes(places)).min())

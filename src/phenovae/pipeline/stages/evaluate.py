@@ -13,9 +13,11 @@ from phenovae.base.tables import Column, OpenColumns, Schema, empty_table, write
 from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import CELL_COUNT, intensity_features
 from phenovae.evaluate.protocol import Protocol, load_protocol
+from phenovae.evaluate.provenance import UNTRAINED
 from phenovae.evaluate.scores import (
     Evaluation,
     Record,
+    Told,
     confusion,
     evaluate,
     evaluate_probe,
@@ -29,6 +31,7 @@ from phenovae.pipeline.stages.features import (
     count_features,
     model_features,
     scored_rows,
+    training_of,
 )
 from phenovae.profiles.features import FeatureTable
 from phenovae.profiles.recipe import Profiles, has_controls, make_profiles
@@ -121,16 +124,19 @@ def _evaluate(work: Work) -> Outcome:
     with work.progress.bar("scoring", len(pairs) + len(unique)) as bar:
         for features, protocol in pairs:
             bar.advance()
+            told = _told(work, features)
             try:
                 outcome = evaluate(
-                    features, protocol, seed=config.seed, draws=config.evaluate.draws
+                    features, protocol, seed=config.seed, draws=config.evaluate.draws, told=told
                 )
             except InputError as error:
                 # What one protocol lacks, such as controls, is no reason to keep the others back.
                 logger.warning(
                     "%s by %s is not scored: %s", features.name, protocol.label, error.what
                 )
-                records += unscored(features, protocol, seed=config.seed, reason=error.what)
+                records += unscored(
+                    features, protocol, seed=config.seed, reason=error.what, told=told
+                )
                 continue
             records += outcome.records
             neighbours += _neighbour_rows(features.name, protocol, outcome)
@@ -139,7 +145,12 @@ def _evaluate(work: Work) -> Outcome:
         for features in unique.values():
             if config.evaluate.probe:
                 records.append(
-                    evaluate_probe(features, seed=config.seed, draws=config.evaluate.draws)
+                    evaluate_probe(
+                        features,
+                        seed=config.seed,
+                        draws=config.evaluate.draws,
+                        told=_told(work, features),
+                    )
                 )
             bar.advance()
     write_json(work.run / paths.SCORES, records)
@@ -149,6 +160,11 @@ def _evaluate(work: Work) -> Outcome:
         NEIGHBOURS,
     )
     return Outcome({"records": len(records), "confusion": confusions})
+
+
+def _told(work: Work, features: FeatureTable) -> Told:
+    training = training_of(work.run, work.config) if features.name == MODEL else UNTRAINED
+    return Told(training=training, plates_are_batches=work.config.evaluate.plates_are_batches)
 
 
 def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:

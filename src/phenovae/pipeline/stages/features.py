@@ -16,6 +16,7 @@ from phenovae.cells.refusals import ERRORS
 from phenovae.cells.splits import read_splits, split_hash
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.evaluate.baselines import cell_count_features
+from phenovae.evaluate.provenance import Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.profiles.features import FeatureTable, feature_table
@@ -74,8 +75,31 @@ def count_features(run: Path, cells: pd.DataFrame) -> FeatureTable:
     return cell_count_features(cells, read)
 
 
+def training_of(run: Path, config: Config) -> Training:
+    """What the training of a run's model saw of the cells that are scored.
+
+    Splits by anything but the compound leave every compound on the training side.
+    """
+    side = config.evaluate.cells
+    by_compound = config.split.by == "compound"
+    return Training(
+        labels="none",
+        scored_cells_seen=side in ("all", "train"),
+        compounds_seen=side in ("all", "train") or not by_compound,
+        chosen_by=str(_part(_card(run), "summary").get("kept_by", "not stated")),
+        split_hash=_hash_of_model(run),
+    )
+
+
 def _hash_of_model(run: Path) -> str:
+    return str(_part(_card(run), "origin").get("split_hash"))
+
+
+def _card(run: Path) -> Mapping[str, object]:
     card = read_json(run / paths.MODEL / CARD)
-    origin = card.get("origin") if isinstance(card, Mapping) else None
-    found = origin.get("split_hash") if isinstance(origin, Mapping) else None
-    return str(found)
+    return card if isinstance(card, Mapping) else {}
+
+
+def _part(card: Mapping[str, object], name: str) -> Mapping[str, object]:
+    found = card.get(name)
+    return found if isinstance(found, Mapping) else {}
