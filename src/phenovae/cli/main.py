@@ -9,6 +9,7 @@ import typer
 
 from phenovae import __version__
 from phenovae.cli import (
+    compare,
     config,
     crop,
     demo,
@@ -57,6 +58,7 @@ _VERBS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("profile", profile.command, "Stage: profiles of treatments."),
     ("evaluate", evaluate.command, "Stage: mechanism scores with their uncertainty."),
     ("protocols", protocols.command, "How treatments are scored: every protocol, explained."),
+    ("compare", compare.command, "Which of some runs is better, and whether by more than noise."),
     ("report", report.command, "Stage: the report."),
     ("twin", twin.command, "Draw a synthetic screen with known truth."),
     ("inspect", inspect.command, "Show what is in a store, a table or a folder of crops."),
