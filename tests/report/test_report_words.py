@@ -65,6 +65,20 @@ def test_the_verdict_goes_by_the_intervals(model: int, base: int, verdict: str) 
     assert "for 9 of 90 treatments (NSCB 10.0 %, 95 % interval 5–15 %; by chance 6 %)." in text
 
 
+def test_a_recorded_difference_is_told_as_paired() -> None:
+    against = {
+        "features": "intensity", "difference": 0.146, "low": -0.042, "high": 0.333,
+        "p_value": 0.21, "verdict": "no more than the noise of compounds",
+    }  # fmt: skip
+    records = [scored("model", "NSC", 12, 48, against=[against]), scored("intensity", "NSC", 5, 48)]
+    assert (
+        "the model is better by 14.6 points (95 % interval −4 to +33, p 0.21), which is no more "
+        "than the noise of compounds" in said(records)
+    )
+    against.update(difference=-0.1, low=-0.2, high=-0.05, verdict="more than noise")
+    assert "the model is worse by 10.0 points (95 % interval −20 to −5" in said(records)
+
+
 def test_protocols_are_told_apart() -> None:
     records = [
         scored("model", "NSC", 10, 20),
@@ -72,9 +86,9 @@ def test_protocols_are_told_apart() -> None:
         scored("model", "NSC", 5, 20, protocol="q"),
     ]
     first, second = summary_sentences(records, {}, synthetic=False)
-    assert "protocol p," in first
+    assert "protocol p@1," in first
     assert "10 of 20" in first
-    assert "protocol q," in second
+    assert "protocol q@1," in second
     assert "1 of 20" not in second
     assert "No treatment can be scored across batches." in second
 

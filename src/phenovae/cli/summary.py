@@ -8,6 +8,8 @@ import typer
 
 from phenovae.base.files import read_json
 from phenovae.cli.console import Console
+from phenovae.evaluate.provenance import read_training
+from phenovae.evaluate.scores import label_of
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.execute import run_all
@@ -82,24 +84,32 @@ def tell_design(run: Path) -> None:
 def tell_scores(run: Path) -> None:
     """Print the scores of a run as a table of text, and where its report is."""
     scores = run / paths.SCORES
-    records = read_json(scores) if scores.exists() else []
-    rows = (
-        [_row(record) for record in records if isinstance(record, dict)]
-        if isinstance(records, list)
-        else []
-    )
-    if rows:
+    found = read_json(scores) if scores.exists() else []
+    records = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    if records:
+        rows = [_row(record) for record in records]
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         for row in rows:
             line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
             typer.echo(line.rstrip())
+        _tell_training(records)
     else:
         typer.echo("no treatment could be scored; the report says why")
     typer.echo(f"report: {run / paths.REPORT}")
 
 
+def _tell_training(records: list[dict[str, object]]) -> None:
+    """Say once of all features what their training saw."""
+    told = {
+        str(record["features"]): record["training"] for record in records if "training" in record
+    }
+    for features, training in told.items():
+        if isinstance(training, dict):
+            typer.echo(f"training of {features}: {read_training(training).text}")
+
+
 def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
-    protocol = f"{record['protocol']}@{record['version']}"
+    protocol = label_of(record)
     value, low, high = record.get("value"), record.get("low"), record.get("high")
     if not isinstance(value, int | float):
         shown = "not scored"

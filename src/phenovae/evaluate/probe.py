@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from phenovae.base import seeds
 from phenovae.evaluate.statistics import Interval
-from phenovae.profiles.features import FeatureTable
+from phenovae.profiles.features import Features
 from phenovae.screen.sites import Role
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Probe:
     chance: float
 
 
-def run_probe(features: FeatureTable, *, draws: int, seed: int) -> Probe | None:
+def run_probe(features: Features, *, draws: int, seed: int) -> Probe | None:
     """Predict the mechanism of every annotated treatment's cell from those of other compounds.
 
     GroupKFold by compound (as many folds as compounds, twelve at most), features standardised on
@@ -57,7 +57,7 @@ def run_probe(features: FeatureTable, *, draws: int, seed: int) -> Probe | None:
     folds = min(_FOLDS, int(pairs["compound"].nunique()))
     if len(asked) < 2 or folds < 2:
         return None
-    predicted = _predict(features.values[used.to_numpy()], truth, compounds, folds)
+    predicted = _predict(features.take(used.to_numpy(bool)), truth, compounds, folds)
     right = predicted == truth
     recall = {name: float(right[truth == name].mean()) for name in asked}
     return Probe(

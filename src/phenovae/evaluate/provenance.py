@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -36,9 +37,27 @@ class Training:
         """The track that scores of these features are on."""
         return _TRACKS[self.labels]
 
+    @property
+    def text(self) -> str:
+        """The statement in words, as it is printed with scores."""
+        parts = [self.track]
+        if self.scored_cells_seen is not None:
+            parts.append(f"scored cells {'seen' if self.scored_cells_seen else 'not seen'}")
+        if self.compounds_seen is not None:
+            parts.append(f"compounds {'seen' if self.compounds_seen else 'not seen'}")
+        parts.append(f"weights chosen by: {self.chosen_by}")
+        if self.split_hash:
+            parts.append(f"splits {self.split_hash[:8]}")
+        return "; ".join(parts)
+
     def as_dict(self) -> dict[str, object]:
         """The statement as JSON."""
         return asdict(self)
+
+
+def read_training(told: Mapping[str, object]) -> Training:
+    """The statement of a record; what it lacks is not stated. Raises TypeError on other keys."""
+    return Training(**told)  # type: ignore[arg-type]  # written by `as_dict`
 
 
 NOT_STATED = Training()

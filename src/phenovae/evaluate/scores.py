@@ -15,7 +15,7 @@ from phenovae.evaluate.probe import run_probe
 from phenovae.evaluate.protocol import Protocol
 from phenovae.evaluate.provenance import NOT_STATED, Training
 from phenovae.evaluate.statistics import DRAWS, bootstrap, permute
-from phenovae.profiles.features import Features, FeatureTable
+from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import Profiles, make_profiles
 from phenovae.screen.partners import Rule
 
@@ -219,7 +219,7 @@ def _macro(rows: pd.DataFrame, by: str) -> float:
 
 
 def evaluate_probe(
-    features: FeatureTable, *, seed: int, draws: int = DRAWS, told: Told = PLAIN
+    features: Features, *, seed: int, draws: int = DRAWS, told: Told = PLAIN
 ) -> Record:
     """The cell probe of features as a record; without a value where it cannot be asked."""
     base: Record = {
@@ -282,7 +282,7 @@ def column_of(records: Sequence[Record]) -> str:
     return labels[0]
 
 
-def label_of(record: Record) -> str:
+def label_of(record: Mapping[str, object]) -> str:
     """Protocol, version and variant of a record, as `caicedo2018@2 (normalize z-score, sphere)`."""
     variant = record.get("variant")
     return f"{record['protocol']}@{record['version']}" + (f" ({variant})" if variant else "")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phenovae.evaluate.protocol import FIT_ALL
+from phenovae.evaluate.scores import label_of
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, plural
 from phenovae.report.words import MODEL
@@ -180,7 +181,7 @@ def checksum_table(content: ReportContent) -> Table:
 
 
 def _label(record: Mapping[str, object]) -> str:
-    return f"{record['protocol']}@{record['version']}"
+    return label_of(record)
 
 
 def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phenovae.evaluate.scores import label_of
 from phenovae.report.content import ReportContent
-from phenovae.report.facts import mapping, percent, split_words
+from phenovae.report.facts import listed, mapping, percent, split_words
 
 Record = Mapping[str, object]
 
@@ -15,12 +16,12 @@ MODEL, INTENSITY = "model", "intensity"
 def find(
     records: Sequence[Record], features: str, metric: str, protocol: str | None = None
 ) -> Record | None:
-    """The first record of these features and metric (and protocol) that has a value."""
+    """The first record of these features and metric (and protocol, by its label) with a value."""
     for record in records:
         if (
             record["features"] == features
             and record["metric"] == metric
-            and (protocol is None or record["protocol"] == protocol)
+            and (protocol is None or label_of(record) == protocol)
             and isinstance(record.get("value"), int | float)
         ):
             return record
@@ -64,7 +65,7 @@ def summary_sentences(
             "The cells of this run are synthetic: they were drawn by a program, and the scores say "
             "nothing about real drugs."
         )
-    protocols = list(dict.fromkeys(str(r["protocol"]) for r in records if r["metric"] == "NSC"))
+    protocols = list(dict.fromkeys(label_of(r) for r in records if r["metric"] == "NSC"))
     for protocol in protocols:
         said += _of_protocol(records, protocol)
     said += _of_probe(records, unit)
@@ -88,7 +89,14 @@ def method_sentences(content: ReportContent) -> list[str]:
     if "evaluate" in content.skipped:
         return [f"Nothing was scored: {content.skipped['evaluate']}."]
     unit = content.unit
-    said = ["Labels used in training: none; mechanisms were never seen."]
+    trained = [record.get("training") for record in content.records if record["features"] == MODEL]
+    training = mapping(trained[0]) if trained else {}
+    labels = str(training.get("labels", "none"))
+    said = [
+        "Labels used in training: none; mechanisms were never seen."
+        if labels == "none"
+        else f"Labels used in training: {labels}."
+    ]
     balance = mapping(content.options.get("sampling")).get("balance")
     if balance not in (None, "none"):
         said[0] += f" How often {unit}s were drawn was evened out by {balance}."
@@ -147,7 +155,10 @@ def _against(model: Record, base: Record) -> str:
 
 
 def _verdict(model: Record, base: Record) -> str:
+    paired = _paired(model, str(base["features"]))
     mine, theirs = number(model, "value"), number(base, "value")
+    if paired is not None:
+        return paired
     apart = number(model, "low") > number(base, "high") or number(base, "low") > number(
         model, "high"
     )
@@ -155,6 +166,24 @@ def _verdict(model: Record, base: Record) -> str:
         return "the model does no better"
     verdict = "the model is better" if mine > theirs else "the model is worse"
     return verdict + ("" if apart else ", though the intervals overlap")
+
+
+def _paired(model: Record, features: str) -> str | None:
+    """The paired difference of a record to other features, in words, if it is recorded."""
+    for each in listed(model.get("against")):
+        told = mapping(each)
+        if told.get("features") != features:
+            continue
+        difference, p_value = number(told, "difference"), number(told, "p_value")
+        if not difference:
+            return "the model does no better"
+        low, high = (f"{100 * number(told, end):+.0f}".replace("-", "−") for end in ("low", "high"))
+        return (
+            f"the model is {'better' if difference > 0 else 'worse'} by "
+            f"{100 * abs(difference):.1f} points (95 % interval {low} to {high}, "
+            f"p {p_value:.2g}), which is {told.get('verdict')}"
+        )
+    return None
 
 
 def _of_probe(records: Sequence[Record], unit: str) -> list[str]:

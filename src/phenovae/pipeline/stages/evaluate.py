@@ -14,15 +14,8 @@ from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import CELL_COUNT, intensity_features
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import UNTRAINED
-from phenovae.evaluate.scores import (
-    Evaluation,
-    Record,
-    Told,
-    confusion,
-    evaluate,
-    evaluate_probe,
-    unscored,
-)
+from phenovae.evaluate.scores import Evaluation, Told, confusion, evaluate_probe
+from phenovae.evaluate.together import Asked, Scored, add_differences, score_together
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
@@ -115,68 +108,42 @@ def _profile_rows(profiles: Profiles, protocol: Protocol) -> pd.DataFrame:
 
 def _evaluate(work: Work) -> Outcome:
     config = work.config
-    records: list[Record] = []
-    neighbours: list[pd.DataFrame] = []
-    confusions: dict[str, object] = {}
-    pairs = list(_pairs(work))
-    probed = [features for features, _ in pairs if features.name != CELL_COUNT]
-    unique = {features.name: features for features in probed}
-    with work.progress.bar("scoring", len(pairs) + len(unique)) as bar:
-        for features, protocol in pairs:
-            bar.advance()
-            told = _told(work, features)
-            try:
-                outcome = evaluate(
-                    features, protocol, seed=config.seed, draws=config.evaluate.draws, told=told
-                )
-            except InputError as error:
-                # What one protocol lacks, such as controls, is no reason to keep the others back.
-                logger.warning(
-                    "%s by %s is not scored: %s", features.name, protocol.label, error.what
-                )
-                records += unscored(
-                    features, protocol, seed=config.seed, reason=error.what, told=told
-                )
-                continue
-            records += outcome.records
-            neighbours += _neighbour_rows(features.name, protocol, outcome)
-            if features.name == MODEL:
-                confusions.update(_confusions(protocol, outcome))
-        for features in unique.values():
+    seed, draws = config.seed, config.evaluate.draws
+    asked = list(_asked(work))
+    probed = {each.features.name: each for each in asked if each.features.name != CELL_COUNT}
+    with work.progress.bar("scoring", len(asked) + len(probed)) as bar:
+        scored = score_together(asked, seed=seed, draws=draws, advance=bar.advance)
+        add_differences(scored, MODEL, seed=seed, draws=draws)
+        records = scored.records
+        for each in probed.values():
             if config.evaluate.probe:
                 records.append(
-                    evaluate_probe(
-                        features,
-                        seed=config.seed,
-                        draws=config.evaluate.draws,
-                        told=_told(work, features),
-                    )
+                    evaluate_probe(each.features, seed=seed, draws=draws, told=each.told)
                 )
             bar.advance()
     write_json(work.run / paths.SCORES, records)
-    write_table(
-        pd.concat(neighbours, ignore_index=True) if neighbours else empty_table(NEIGHBOURS),
-        work.run / paths.NEIGHBOURS,
-        NEIGHBOURS,
-    )
+    write_table(_neighbours(scored), work.run / paths.NEIGHBOURS, NEIGHBOURS)
+    confusions: dict[str, object] = {}
+    for each, outcome in scored.outcomes:
+        if each.features.name == MODEL:
+            confusions.update(_confusions(each.protocol, outcome))
     return Outcome({"records": len(records), "confusion": confusions})
 
 
-def _told(work: Work, features: FeatureTable) -> Told:
-    training = training_of(work.run, work.config) if features.name == MODEL else UNTRAINED
-    return Told(training=training, plates_are_batches=work.config.evaluate.plates_are_batches)
-
-
-def _pairs(work: Work) -> Iterator[tuple[FeatureTable, Protocol]]:
+def _asked(work: Work) -> Iterator[Asked]:
+    config = work.config
     cells = CellStore.open(work.run / paths.CELLS).table
-    rows = scored_rows(work.run, cells, work.config)
+    rows = scored_rows(work.run, cells, config)
     model, intensity = model_features(work.run, cells, rows), intensity_features(cells.loc[rows])
-    for protocol in _applied(work.config, model):
-        yield model, protocol
-        yield intensity, protocol
-    if _counts_cells(work.config):
+    plates = config.evaluate.plates_are_batches
+    trained = Told(training=training_of(work.run, config), plates_are_batches=plates)
+    computed = Told(training=UNTRAINED, plates_are_batches=plates)
+    for protocol in _applied(config, model):
+        yield Asked(model, protocol, trained)
+        yield Asked(intensity, protocol, computed)
+    if _counts_cells(config):
         counts = count_features(work.run, cells)
-        yield counts, _fitted(load_protocol("cell-count"), work.config, counts)
+        yield Asked(counts, _fitted(load_protocol("cell-count"), config, counts), computed)
 
 
 def _counts_cells(config: Config) -> bool:
@@ -221,14 +188,16 @@ def _protocols(config: Config) -> list[Protocol]:
     return named
 
 
-def _neighbour_rows(name: str, protocol: Protocol, outcome: Evaluation) -> list[pd.DataFrame]:
-    return [
-        score.rows.assign(Features=name, Protocol=protocol.label, Metric=metric)[
-            list(NEIGHBOURS.names)
-        ]
+def _neighbours(scored: Scored) -> pd.DataFrame:
+    tables = [
+        score.rows.assign(
+            Features=asked.features.name, Protocol=asked.protocol.label, Metric=metric
+        )[list(NEIGHBOURS.names)]
+        for asked, outcome in scored.outcomes
         for metric, score in outcome.neighbours.items()
         if len(score.rows)
     ]
+    return pd.concat(tables, ignore_index=True) if tables else empty_table(NEIGHBOURS)
 
 
 def _confusions(protocol: Protocol, outcome: Evaluation) -> Mapping[str, object]:
@@ -267,7 +236,7 @@ PROFILE = Stage(
 
 EVALUATE = Stage(
     name="evaluate",
-    version=2,
+    version=3,
     needs=("sites", "cells", "split", "embed", "profile"),
     outputs=(paths.SCORES, paths.NEIGHBOURS),
     options=_options,
