@@ -114,7 +114,9 @@ def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
     if not isinstance(value, int | float):
         shown = "not scored"
     elif record.get("total") and record["metric"] != "probe":
-        shown = f"{record['correct']:g}/{record['total']} = {value:.1%}"
+        counts = f"{record['correct']:g}/{record['total']}"
+        macro = record.get("headline") == "macro_compound"
+        shown = f"{value:.1%} of compounds" if macro else f"{counts} = {value:.1%}"
     else:
         shown = f"{value:.3f}"
     remark = str(record.get("reason", ""))

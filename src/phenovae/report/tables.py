@@ -193,7 +193,10 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
         correct = record.get("correct")
         share = percent(value)
         counted = isinstance(correct, int | float) and not probe
-        shown = f"{correct:g} of {record['total']} = {share}" if counted else share
+        if record.get("headline") == "macro_compound":
+            shown = f"{share}, mean over compounds"
+        else:
+            shown = f"{correct:g} of {record['total']} = {share}" if counted else share
         unscorable = listed(record.get("unscorable"))
         if unscorable:
             things = plural(len(unscorable), "mechanism" if probe else "treatment")
