@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from tests.pipeline.runs import TINY_CROPS, TINY_TWIN, call, of_crops, write_crops
 
@@ -24,35 +28,78 @@ def public_data() -> Path:
     return Path(named)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes that test side by side take a core each, before they load anything."""
+    if config.getoption("numprocesses", default=0):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard here and in child processes, also where a background job ignores it."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Gives the folder of that name, filled by the first process of this test run to ask for it."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, whole = common / name, common / f"{name}.whole"
+        with FileLock(common / f"{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny(made_once: MakeOnce) -> Path:
     """A folder with twin.yaml and crops.yaml, the smallest runs of both kinds."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "twin.yaml").write_text(TINY_TWIN, encoding="utf-8")
-    (folder / "crops.yaml").write_text(TINY_CROPS, encoding="utf-8")
-    return folder
+
+    def make(folder: Path) -> None:
+        (folder / "twin.yaml").write_text(TINY_TWIN, encoding="utf-8")
+        (folder / "crops.yaml").write_text(TINY_CROPS, encoding="utf-8")
+
+    return made_once("tiny", make)
 
 
 @pytest.fixture(scope="session")
-def twin_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def twin_run(tiny: Path, made_once: MakeOnce) -> Path:
     """A whole run on a tiny synthetic screen; not to be changed."""
-    run = tmp_path_factory.mktemp("twin") / "run"
-    with mock.patch.object(os, "cpu_count", return_value=1):
-        told = call("run", tiny / "twin.yaml", "--out", run)
-    assert told.code == 0, told.err
-    return run
+
+    def make(folder: Path) -> None:
+        with mock.patch.object(os, "cpu_count", return_value=1):
+            told = call("run", tiny / "twin.yaml", "--out", folder / "run")
+        assert told.code == 0, told.err
+
+    return made_once("twin", make) / "run"
 
 
 @pytest.fixture(scope="session")
-def made_crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_crops(made_once: MakeOnce) -> Path:
     """A folder with crops/ and metadata.csv; not to be changed."""
-    return write_crops(tmp_path_factory.mktemp("made"))
+    return made_once("made", write_crops)
 
 
 @pytest.fixture(scope="session")
-def crops_run(tiny: Path, made_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def crops_run(tiny: Path, made_crops: Path, made_once: MakeOnce) -> Path:
     """A whole run on the made crops; not to be changed."""
-    run = tmp_path_factory.mktemp("crops") / "run"
-    told = call("run", tiny / "crops.yaml", *of_crops(made_crops), "--out", run)
-    assert told.code == 0, told.err
-    return run
+
+    def make(folder: Path) -> None:
+        told = call("run", tiny / "crops.yaml", *of_crops(made_crops), "--out", folder / "run")
+        assert told.code == 0, told.err
+
+    return made_once("crops", make) / "run"

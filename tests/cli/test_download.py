@@ -151,6 +151,7 @@ def test_a_second_download_to_one_folder_stops_and_names_the_first(
     assert server.asked == []
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_download_that_is_stopped_or_killed_goes_on(

@@ -54,6 +54,7 @@ def test_a_run_killed_and_resumed_ends_in_the_same_bytes(
 
 
 @posix
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_training_ends_with_130_and_the_run_goes_on(
     tiny: Path, made_crops: Path, crops_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_ctrl_c_in_the_import_leaves_nothing_half(made_crops: Path, tmp_path: Pa
 
 
 @posix
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.slow
 def test_a_real_ctrl_c_ends_with_130(tiny: Path, made_crops: Path, tmp_path: Path) -> None:
     command = ["run", tiny / "crops.yaml", *of_crops(made_crops), "--out", tmp_path / "run"]

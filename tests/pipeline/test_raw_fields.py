@@ -58,6 +58,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `drawn`, of fields a quarter the size."""
+    folder = tmp_path_factory.mktemp("little fields") / "the twin"
+    make_twin(DRAWN.model_copy(update={"height": 192, "width": 224}), folder, 0)
+    return folder
+
+
 def config(twin: Path, *settings: str) -> Config:
     named = (
         "input.source=raw",
@@ -215,10 +223,10 @@ def test_a_run_that_is_killed_half_way_goes_on_to_the_same_bytes(
 
 
 def test_damaged_and_missing_images_are_listed_and_stop_nothing(
-    drawn: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
     twin = tmp_path / "a twin"
-    shutil.copytree(drawn, twin)
+    shutil.copytree(little, twin)
     images = sorted((twin / "images").rglob("*_w1*.tif"))
     whole = images[0].read_bytes()
     images[0].write_bytes(whole[: len(whole) // 2])
@@ -349,10 +357,10 @@ def test_faulty_positions_are_told(
 
 
 def test_with_fail_fast_the_first_field_that_cannot_be_read_ends_the_run(
-    drawn: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
     twin = tmp_path / "twin"
-    shutil.copytree(drawn, twin)
+    shutil.copytree(little, twin)
     damaged = sorted((twin / "images").rglob("*_w1*.tif"))[4]
     damaged.write_bytes(b"II*")
     with pytest.raises(
@@ -364,10 +372,10 @@ def test_with_fail_fast_the_first_field_that_cannot_be_read_ends_the_run(
 
 
 def test_parts_that_were_made_of_other_images_are_not_taken_for_these(
-    drawn: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
     twin, run = tmp_path / "twin", tmp_path / "run"
-    shutil.copytree(drawn, twin)
+    shutil.copytree(little, twin)
     images = sorted((twin / "images").rglob("*_w1*.tif"))
     whole = images[-1].read_bytes()
     images[-1].write_bytes(b"II*")

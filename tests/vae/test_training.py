@@ -132,6 +132,7 @@ class Interrupting:
         return [str(row) for row in rows]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("at", [1, 6])
 def test_ctrl_c_leaves_a_checkpoint_that_is_gone_on_from_bit_for_bit(
     toy: ModuleType, toy_folder: Path, trained: Callable[..., Summary], tmp_path: Path, at: int
