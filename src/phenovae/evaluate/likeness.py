@@ -33,7 +33,8 @@ class Likeness:
         """
         if self.metric == "cosine":
             return (self.values[rows] @ self.values.T).astype(np.float32)
-        return -cdist(self.values[rows], self.values).astype(np.float32)
+        apart: Matrix = cdist(self.values[rows], self.values)
+        return -apart.astype(np.float32)
 
 
 def likeness(values: Matrix, metric: Metric, names: Sequence[str]) -> Likeness:

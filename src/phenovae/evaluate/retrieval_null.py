@@ -77,11 +77,11 @@ def expected_precision(positives: int, total: int) -> float:
 def group_p_value(
     observed: Sequence[float], rankings: Sequence[RandomRankings], *, draws: int, seed: int
 ) -> tuple[float, float]:
-    """p of a group's mean average precision, and the smallest p that it could have had.
+    """The p of a group's mean average precision, and the smallest that it could have had.
 
     As in copairs, the group's null is the mean of its members' nulls, and members with as many
     positives and as many negatives share one: they are taken to succeed or fail together, which
-    makes p too large rather than too small. A group of one kind whose rankings are listed has an
+    errs towards a large p. A group of one kind whose rankings are listed has an
     exact p.
     """
     kinds = {(each.positives, each.total): each for each in rankings}
