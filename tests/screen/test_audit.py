@@ -119,7 +119,7 @@ def test_a_well_with_two_treatments_and_a_plate_in_two_batches_are_faults() -> N
 def test_what_a_split_holds_out_whole_is_counted() -> None:
     splits = {split.by: split for split in audit_structure(table(*SCREEN)).splits}
     assert splits["plate"].whole["compound"] == 2  # b and c, on one plate
-    assert splits["batch"].whole == splits["batch"].of | {"mechanism": 1}
+    assert splits["batch"].whole == {**splits["batch"].of, "mechanism": 1}
     assert (splits["well"].whole["treatment"], splits["treatment"].whole["compound"]) == (2, 2)
     assert splits["compound"].whole["mechanism"] == 1
 

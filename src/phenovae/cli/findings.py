@@ -59,16 +59,16 @@ def tell_facts(facts: Sequence[tuple[str, str]]) -> None:
             typer.echo(f"{'' if number else name:<{indent}}{line}".rstrip())
 
 
-def tell_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: the first column on the left, numbers on the right."""
+def tell_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+    """Print a table: `left` columns of words on the left, then numbers on the right."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
-        first, *others = (
-            text.ljust(wide) if not number else text.rjust(wide)
+        cells = (
+            text.ljust(wide) if number < left else text.rjust(wide)
             for number, (text, wide) in enumerate(zip(line, widths, strict=True))
         )
-        typer.echo("  ".join([first, *others]).rstrip())
+        typer.echo("  ".join(cells).rstrip())
 
 
 def write_findings(path: Path | None, told: Mapping[str, object]) -> None:

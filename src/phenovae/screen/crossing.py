@@ -177,8 +177,9 @@ def largest(wells: pd.DataFrame) -> LargestClass | None:
     counts = wells.groupby(["Metadata_Compound", "Metadata_Concentration"]).size()
     if not len(counts):
         return None
-    compound, dose = counts.idxmax()
-    return LargestClass((str(compound), float(dose)), int(counts.max()), len(wells))
+    keys = counts.index.to_frame(index=False).iloc[int(counts.to_numpy().argmax())]
+    name = str(keys["Metadata_Compound"]), float(keys["Metadata_Concentration"])
+    return LargestClass(name, int(counts.max()), len(wells))
 
 
 def _ones(counts: pd.Series) -> int:
