@@ -9,6 +9,7 @@ import typer
 
 from phenovae import __version__
 from phenovae.cli import (
+    audit,
     compare,
     config,
     crop,
@@ -23,6 +24,7 @@ from phenovae.cli import (
     profile,
     protocols,
     report,
+    repro,
     run,
     segment,
     sites,
@@ -61,6 +63,8 @@ _VERBS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("compare", compare.command, "Which of some runs is better, and whether by more than noise."),
     ("report", report.command, "Stage: the report."),
     ("twin", twin.command, "Draw a synthetic screen with known truth."),
+    ("audit", audit.command, "What a screen can answer, and what training has seen."),
+    ("repro", repro.command, "Replay a run from its journal, and say what differs."),
     ("inspect", inspect.command, "Show what is in a store, a table or a folder of crops."),
     ("export-crops", export_crops.command, "Write a store back as single-cell files."),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,21 @@ def run_all(
     stages = stages_of(config)
     names = {stage.name for stage in stages}
     return _run(stages, names, config, run, progress, force=False, resume=resume)
+
+
+def run_stages(
+    names: Collection[str], config: Config, run: Path, progress: Progress = SILENT
+) -> Finished:
+    """Run the stages of these names, and those that they need, where they are not finished."""
+    stages = stages_of(config)
+    return _run(
+        stages, needed_stages(names, stages), config, run, progress, force=False, resume=True
+    )
+
+
+def needed_stages(names: Collection[str], stages: tuple[Stage, ...]) -> set[str]:
+    """These stages and all that they need."""
+    return set(names) | _needed_by(set(names), stages)
 
 
 def run_verbs(
