@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -87,18 +88,36 @@ def tell_scores(run: Path) -> None:
     found = read_json(scores) if scores.exists() else []
     records = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     if records:
-        rows = [_row(record) for record in records]
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
-        for row in rows:
-            line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-            typer.echo(line.rstrip())
-        _tell_training(records)
+        tell_records(records)
     else:
         typer.echo("no treatment could be scored; the report says why")
     typer.echo(f"report: {run / paths.REPORT}")
 
 
-def _tell_training(records: list[dict[str, object]]) -> None:
+def tell_records(records: Sequence[dict[str, object]]) -> None:
+    """Print records of scores as a table of text, and what the training of the features saw."""
+    rows = [_row(record) for record in records]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        typer.echo(line.rstrip())
+    _tell_training(records)
+
+
+def tell_misses(records: Sequence[dict[str, object]]) -> None:
+    """Print what each record's treatments were taken for, where that was wrong."""
+    for record in records:
+        missed = record.get("misses")
+        if not isinstance(missed, list) or not missed:
+            continue
+        typer.echo(f"misses of {record['metric']} by {label_of(record)}:")
+        for miss in missed:
+            typer.echo(
+                f"  {miss['treatment']} ({miss['moa']}): {miss['neighbour']} ({miss['predicted']})"
+            )
+
+
+def _tell_training(records: Sequence[dict[str, object]]) -> None:
     """Say once of all features what their training saw."""
     told = {
         str(record["features"]): record["training"] for record in records if "training" in record
