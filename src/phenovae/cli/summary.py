@@ -132,7 +132,7 @@ def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
     value, low, high = record.get("value"), record.get("low"), record.get("high")
     if not isinstance(value, int | float):
         shown = "not scored"
-    elif record.get("total") and record["metric"] != "probe":
+    elif record.get("correct") is not None:
         counts = f"{record['correct']:g}/{record['total']}"
         macro = record.get("headline") == "macro_compound"
         shown = f"{value:.1%} of compounds" if macro else f"{counts} = {value:.1%}"

@@ -29,12 +29,16 @@ PROBE_PROTOCOL, PROBE_VERSION = "cell-probe", 1
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The outcome of one set of features under one protocol."""
+    """The outcome of one set of features under one protocol.
+
+    `treatments` are those of the profiles, with Batches as the protocol counts them.
+    """
 
     protocol: Protocol
     profiles: Profiles
     records: tuple[Record, ...]
     neighbours: dict[str, NeighbourScore]
+    treatments: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def evaluate(
         stream = f"{features.name} {metric}"
         scored = _scored(outcome, treatments, protocol, stream, seed, draws)
         records.append({**base, **scored})
-    return Evaluation(protocol, profiles, tuple(records), outcomes)
+    return Evaluation(protocol, profiles, tuple(records), outcomes, treatments)
 
 
 def unscored(

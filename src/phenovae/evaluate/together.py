@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from phenovae.base.errors import InputError
 from phenovae.evaluate.comparing import Model, differ
 from phenovae.evaluate.protocol import Protocol
+from phenovae.evaluate.retrieval_records import MAP, retrieval_records
 from phenovae.evaluate.scores import PLAIN, Evaluation, Record, Told, evaluate, label_of, unscored
 from phenovae.evaluate.statistics import DRAWS
 from phenovae.profiles.features import Features
@@ -58,6 +59,7 @@ def score_together(
             )
         else:
             found.records += outcome.records
+            found.records += retrieval_records(outcome, draws=draws, seed=seed)
             found.outcomes.append((each, outcome))
         advance()
     return found
@@ -70,7 +72,7 @@ def add_differences(scored: Scored, name: str, *, seed: int, draws: int = DRAWS)
     treatments, the paired difference, its interval over compounds, p and the verdict.
     """
     for record in scored.records:
-        if record["features"] != name or record["value"] is None:
+        if record["features"] != name or record["value"] is None or MAP in str(record["metric"]):
             continue
         own = _model(scored, record, name)
         if own is None:
