@@ -268,7 +268,10 @@ def test_rows_that_say_the_same_of_a_well_are_one(tmp_path: Path) -> None:
         (b"compound\nx\n", "there is no column for the well"),
         (b"well\nA1\n", "there is no column for the compound"),
     ],
-)
+    # Every process that tests must name them alike, and gzip writes the time.
+    ids=["nothing", "empty lines", "header", "spreadsheet", "no gzip", "truncated", "UTF-16",
+         "a column twice", "no well", "no compound"],
+)  # fmt: skip
 def test_a_file_that_is_no_plate_map_is_told(tmp_path: Path, content: bytes, said: str) -> None:
     assert any(said in fault[3] for fault in faults_of(tmp_path, content))
 
