@@ -28,12 +28,13 @@ from phenovae.base.errors import PhenovaeError, UsageError
 from phenovae.cells.export import export_crops
 from phenovae.cells.importing import import_crops
 from phenovae.cells.store import CellStore
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 Layout = Literal["nested", "flat"]
 
 
 def round_trip(crops: Path, table: Path, folder: Path, layout: Layout) -> dict[str, bytes]:
-    import_crops(options(crops, table), folder / "store")
+    import_crops(single_cells(), options(crops, table), folder / "store")
     export_crops(CellStore.open(folder / "store"), folder / "back", layout=layout)
     return files_under(folder / "back")
 
@@ -168,7 +169,7 @@ def test_crops_of_any_size_and_content_come_back_byte_for_byte(
         table = write_rows(folder / "t.csv", [table_row(field, cell) for cell in range(2)])
         channels = tuple(f"C{number}" for number in range(pixels.shape[-1]))
         asked = options(folder / "crops", table, channels=channels)
-        assert import_crops(asked, folder / "store").imported == 2
+        assert import_crops(single_cells(), asked, folder / "store").imported == 2
         export_crops(CellStore.open(folder / "store"), folder / "back", layout=layout)
         back = files_under(folder / "back")
         assert back.pop("metadata.csv") == table.read_bytes()
@@ -197,7 +198,7 @@ def test_a_store_that_was_never_files_gets_a_table_that_imports_again(tmp_path: 
         f"0,{field},2,{field}_2.npy,Week1_00001,B02,2,c,10.0,",
     ]
     asked = options(tmp_path / "back", tmp_path / "back" / "metadata.csv")
-    import_crops(asked, tmp_path / "second")
+    import_crops(single_cells(), asked, tmp_path / "second")
     again = CellStore.open(tmp_path / "second")
     assert again.table.equals(store.table)
     assert np.array_equal(again.read(range(3)), crops)
@@ -205,7 +206,7 @@ def test_a_store_that_was_never_files_gets_a_table_that_imports_again(tmp_path: 
 
 def test_a_folder_that_is_not_empty_or_no_folder_is_refused(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
-    import_crops(options(crops, table), tmp_path / "store")
+    import_crops(single_cells(), options(crops, table), tmp_path / "store")
     store = CellStore.open(tmp_path / "store")
     with pytest.raises(UsageError, match="not empty"):
         export_crops(store, crops)
@@ -219,7 +220,7 @@ def test_a_full_disk_is_told_in_plain_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crops, table = six_cells(tmp_path)
-    import_crops(options(crops, table), tmp_path / "store")
+    import_crops(single_cells(), options(crops, table), tmp_path / "store")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

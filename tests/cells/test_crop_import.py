@@ -21,6 +21,7 @@ from tests.cells.made import (
 from phenovae.base.errors import InputError
 from phenovae.cells.importing import import_crops
 from phenovae.cells.store import CellStore
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 IMAGE_COLUMNS = (
     "TableNumber",
@@ -73,7 +74,9 @@ def test_every_cell_of_both_layouts_is_stored_with_its_pixels_and_metadata(
     tmp_path: Path, nested: bool
 ) -> None:
     crops, table = six_cells(tmp_path, nested=nested)
-    report = import_crops(options(crops, table, pixel_size_um=0.656), tmp_path / "store")
+    report = import_crops(
+        single_cells(), options(crops, table, pixel_size_um=0.656), tmp_path / "store"
+    )
     assert (report.found, report.imported, report.refused) == (6, 6, ())
     assert (report.flagged, report.rows_without_file) == ({}, 0)
     store = CellStore.open(tmp_path / "store")
@@ -97,11 +100,11 @@ def test_every_cell_of_both_layouts_is_stored_with_its_pixels_and_metadata(
 
 def test_the_order_of_the_rows_of_the_table_changes_nothing(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
-    import_crops(options(crops, table), tmp_path / "one")
+    import_crops(single_cells(), options(crops, table), tmp_path / "one")
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     turned = write_rows(tmp_path / "metadata2.csv", rows[::-1], list(rows[0])[::-1])
-    import_crops(options(crops, turned), tmp_path / "other")
+    import_crops(single_cells(), options(crops, turned), tmp_path / "other")
     one, other = CellStore.open(tmp_path / "one"), CellStore.open(tmp_path / "other")
     assert one.table.equals(other.table)
     assert one.card.shards == other.card.shards
@@ -111,7 +114,7 @@ def test_the_same_crops_in_another_layout_make_the_same_store(tmp_path: Path) ->
     for name, nested in (("a", True), ("b", False)):
         (tmp_path / name).mkdir()
         crops, table = six_cells(tmp_path / name, nested=nested)
-        import_crops(options(crops, table), tmp_path / name / "store")
+        import_crops(single_cells(), options(crops, table), tmp_path / name / "store")
     one, other = (CellStore.open(tmp_path / name / "store") for name in "ab")
     assert one.fingerprint() == other.fingerprint()
 
@@ -122,7 +125,9 @@ def test_the_official_tables_are_joined_by_the_unique_id_never_by_the_order(tmp_
     for name, turned in (("one", False), ("other", True)):
         (tmp_path / name).mkdir()
         image, moa = official_tables(tmp_path / name, turned=turned)
-        report = import_crops(options(crops, image, moa=moa), tmp_path / name / "store")
+        report = import_crops(
+            single_cells(), options(crops, image, moa=moa), tmp_path / name / "store"
+        )
         assert (report.found, report.imported, report.rows_without_file) == (3, 3, 0)
         stores.append(CellStore.open(tmp_path / name / "store"))
     assert stores[0].table.equals(stores[1].table)
@@ -135,7 +140,7 @@ def test_a_file_finds_its_row_whatever_stands_before_the_well_in_its_name(tmp_pa
     image, moa = official_tables(tmp_path)
     short = field_name(1, "C07").removeprefix("Week1_150607_")
     write_crop(tmp_path / "crops", short.replace("_w1A", "_w1a", 1), 7, cell_pixels(0), nested=True)
-    import_crops(options(tmp_path / "crops", image, moa=moa), tmp_path / "store")
+    import_crops(single_cells(), options(tmp_path / "crops", image, moa=moa), tmp_path / "store")
     cells = CellStore.open(tmp_path / "store").table
     assert cells[["Metadata_Compound", "Metadata_Cell"]].to_numpy().tolist() == [["emetine", 7]]
 
@@ -143,7 +148,7 @@ def test_a_file_finds_its_row_whatever_stands_before_the_well_in_its_name(tmp_pa
 def test_without_the_mechanism_table_no_mechanism_is_known(tmp_path: Path) -> None:
     crops = crops_of_three_fields(tmp_path / "crops")
     image, _ = official_tables(tmp_path)
-    import_crops(options(crops, image), tmp_path / "store")
+    import_crops(single_cells(), options(crops, image), tmp_path / "store")
     assert CellStore.open(tmp_path / "store").table["Metadata_MoA"].isna().all()
 
 
@@ -151,7 +156,9 @@ def test_a_mechanism_table_that_is_not_there_is_named(tmp_path: Path) -> None:
     crops = crops_of_three_fields(tmp_path / "crops")
     image, _ = official_tables(tmp_path)
     with pytest.raises(InputError, match=r"gone\.csv"):
-        import_crops(options(crops, image, moa=tmp_path / "gone.csv"), tmp_path / "store")
+        import_crops(
+            single_cells(), options(crops, image, moa=tmp_path / "gone.csv"), tmp_path / "store"
+        )
 
 
 def feature_row(number: int, plate_well: str, compound: str, dose: str, moa: str) -> dict[str, str]:
@@ -182,7 +189,7 @@ def test_a_table_of_features_tells_plate_and_well_in_one_column(
     if with_images:
         more["Image_FileName_DAPI"] = "field.tif"
     table = write_rows(tmp_path / "features.csv", [{**row, **more} for row in FEATURE_ROWS])
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert report.imported == 3
     cells = CellStore.open(tmp_path / "store").table
     assert cells["Metadata_Plate"].tolist() == ["Week1_22123", "Week1_22123", "Week2_24381"]
@@ -197,7 +204,9 @@ def test_columns_for_plate_and_well_come_before_the_joint_one(tmp_path: Path) ->
         {**row, "Image_Metadata_Plate_DAPI": "Week9_39206", "Image_Metadata_Well_DAPI": "G11"}
         for row in FEATURE_ROWS
     ]
-    import_crops(options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store")
+    import_crops(
+        single_cells(), options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store"
+    )
     cells = CellStore.open(tmp_path / "store").table
     assert set(cells["Metadata_Plate"] + cells["Metadata_Well"]) == {"Week9_39206G11"}
 
@@ -208,7 +217,9 @@ def test_a_name_in_the_table_may_have_folders_before_it_and_lack_its_ending(tmp_
         {**row, "single_img_name": f"some/folder/{row['single_img_name'].removesuffix('.npy')}"}
         for row in FEATURE_ROWS
     ]
-    import_crops(options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store")
+    import_crops(
+        single_cells(), options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store"
+    )
     fields = CellStore.open(tmp_path / "store").table["Metadata_Field"]
     assert fields.tolist() == [
         field_name(number, well) for number, well in enumerate(("B02", "C07", "D03"))
@@ -219,13 +230,15 @@ def test_a_packed_table_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
     packed = tmp_path / "metadata.csv.gz"
     packed.write_bytes(gzip.compress(b"\xef\xbb\xbf" + table.read_bytes()))
-    assert import_crops(options(crops, packed), tmp_path / "store").imported == 6
+    assert import_crops(single_cells(), options(crops, packed), tmp_path / "store").imported == 6
 
 
 def test_rows_without_a_file_are_counted_with_examples(tmp_path: Path) -> None:
     crops, _ = six_cells(tmp_path)
     rows = [table_row(field_name(0), cell) for cell in (3, 12, 40, 41)]
-    report = import_crops(options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store")
+    report = import_crops(
+        single_cells(), options(crops, write_rows(tmp_path / "t.csv", rows)), tmp_path / "store"
+    )
     assert (report.found, report.imported, len(report.refused)) == (6, 2, 4)
     assert {each.reason for each in report.refused} == {"no metadata for its name"}
     assert report.rows_without_file == 2
@@ -248,7 +261,9 @@ def test_a_replicate_that_is_no_number_is_unknown_and_stops_nothing(tmp_path: Pa
     for cell in range(4):
         write_crop(tmp_path / "crops", field, cell, cell_pixels(cell), nested=False)
     import_crops(
-        options(tmp_path / "crops", write_rows(tmp_path / "t.csv", rows)), tmp_path / "store"
+        single_cells(),
+        options(tmp_path / "crops", write_rows(tmp_path / "t.csv", rows)),
+        tmp_path / "store",
     )
     told = CellStore.open(tmp_path / "store").table["Metadata_Replicate"]
     assert told.iloc[0] == 2
@@ -263,7 +278,9 @@ def test_any_number_of_channels_and_both_depths_are_stored(
     pixels = cell_pixels(1, channels=channels, dtype=dtype)
     write_crop(tmp_path / "crops", field_name(0), 1, pixels, nested=False)
     table = write_rows(tmp_path / "t.csv", [table_row(field_name(0), 1)])
-    import_crops(options(tmp_path / "crops", table, channels=names), tmp_path / "store")
+    import_crops(
+        single_cells(), options(tmp_path / "crops", table, channels=names), tmp_path / "store"
+    )
     store = CellStore.open(tmp_path / "store")
     assert store.card.dtype == dtype
     assert np.array_equal(store.read([0])[0].transpose(1, 2, 0), pixels)
@@ -276,7 +293,7 @@ def test_crops_without_a_cell_are_flagged_and_kept(tmp_path: Path) -> None:
     write_crop(tmp_path / "crops", field, 1, noise, nested=True)
     write_crop(tmp_path / "crops", field, 2, np.full((12, 12, 3), 7, np.uint16), nested=True)
     table = write_rows(tmp_path / "t.csv", [table_row(field, cell) for cell in range(3)])
-    report = import_crops(options(tmp_path / "crops", table), tmp_path / "store")
+    report = import_crops(single_cells(), options(tmp_path / "crops", table), tmp_path / "store")
     assert (report.imported, report.flagged) == (3, {"constant": 1, "noise": 1})
     flags = CellStore.open(tmp_path / "store").table["Quality_Flag"]
     assert flags.tolist() == ["", "noise", "constant"]
@@ -285,14 +302,14 @@ def test_crops_without_a_cell_are_flagged_and_kept(tmp_path: Path) -> None:
 def test_an_import_replaces_an_older_store_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
     for _ in range(2):
-        import_crops(options(crops, table), tmp_path / "store")
+        import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "metadata.csv", "store"]
     CellStore.open(tmp_path / "store").verify()
 
 
 def test_the_tables_columns_are_those_that_the_schema_declares(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
-    import_crops(options(crops, table), tmp_path / "store")
+    import_crops(single_cells(), options(crops, table), tmp_path / "store")
     cells = CellStore.open(tmp_path / "store").table
     assert not [name for name in cells.columns if name.startswith("Table_")]
     assert isinstance(cells, pd.DataFrame)

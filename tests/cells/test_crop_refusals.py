@@ -27,6 +27,7 @@ from phenovae.cells.crop_files import RefusedFileError, name_of, probe
 from phenovae.cells.importing import import_crops
 from phenovae.cells.refusals import ERRORS, Refusal, write_refusals
 from phenovae.cells.store import CellStore
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 BAD = field_name(77)
 
@@ -106,7 +107,7 @@ def test_a_file_that_does_not_fit_is_refused_with_its_reason_and_stops_nothing(
     bad.write_bytes(make())
     with table.open("a") as file:
         file.write(",".join(table_row(BAD, 1).values()) + "\n")
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert report.refused == (Refusal("import", f"{BAD}/{BAD}_1.npy", reason),)
     assert (report.found, report.imported, report.rows_without_file) == (7, 6, 0)
     assert "6 files imported, 0 without metadata, 1 refused for other reasons" in report.joins[0]
@@ -131,7 +132,7 @@ def test_an_object_array_is_never_unpickled(tmp_path: Path) -> None:
         allow_pickle=True,
     )
     (crops / f"{BAD}_2.npy").write_bytes(pickle.dumps(_Trap(tmp_path / "sprung")))
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert [each.reason for each in report.refused] == [
         "an object array, which is never unpickled",
         "no .npy file: damaged header",
@@ -145,7 +146,7 @@ def test_a_name_without_a_number_is_refused(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
     np.save(crops / "notes.npy", cell_pixels(0))
     np.save(crops / f"{BAD}_{2**63}.npy", cell_pixels(0))
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert {each.file: each.reason for each in report.refused} == {
         "notes.npy": "the name does not end in the number of a cell",
         f"{BAD}_{2**63}.npy": "the number of the cell is too large",
@@ -157,7 +158,7 @@ def test_the_same_cell_in_two_layouts_is_stored_once(tmp_path: Path) -> None:
     field = field_name(0)
     np.save(crops / f"{field}_3.npy", cell_pixels(5))
     np.save(crops / f"{field}_0003.npy", cell_pixels(6))
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert (report.found, report.imported) == (8, 6)
     first = f"{field}/{field}_3.npy"
     assert [(each.file, each.reason) for each in report.refused] == [
@@ -172,7 +173,7 @@ def test_a_whole_copy_replaces_a_damaged_one_of_the_same_cell(tmp_path: Path) ->
     damaged = crops / field / f"{field}_3.npy"
     np.save(crops / damaged.name, cell_pixels(3))
     damaged.write_bytes(damaged.read_bytes()[:200])
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert [each.reason for each in report.refused] == ["truncated"]
     assert (report.imported, report.rows_without_file) == (6, 0)
 
@@ -181,7 +182,7 @@ def test_a_folder_and_a_pipe_with_the_ending_of_a_crop_are_refused(tmp_path: Pat
     crops, table = six_cells(tmp_path)
     (crops / f"{BAD}_1.npy").mkdir()
     os.mkfifo(crops / f"{BAD}_2.npy")
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert [each.reason for each in report.refused] == ["a folder or a device, no file"] * 2
     assert (report.found, report.imported) == (8, 6)
 
@@ -191,7 +192,7 @@ def test_links_that_lead_nowhere_or_round_are_refused_or_not_followed(tmp_path: 
     (crops / "again").symlink_to(crops, target_is_directory=True)
     (crops / f"{BAD}_1.npy").symlink_to(crops / f"{BAD}_1.npy")
     (crops / f"{BAD}_2.npy").symlink_to(crops / "gone.npy")
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     reasons = [each.reason for each in report.refused]
     assert len(reasons) == 2
     assert reasons[0].startswith("cannot be read: Too many levels of symbolic links")
@@ -212,7 +213,7 @@ def test_a_file_that_may_not_be_read_is_refused(
         return opened(self, *arguments, **named)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", guarded)
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert [each.reason for each in report.refused] == ["cannot be read: Permission denied"]
     assert report.imported == 5
 
@@ -230,7 +231,7 @@ def test_a_file_that_is_lost_between_its_header_and_its_pixels_is_refused(
         return load(path, **named)
 
     monkeypatch.setattr(np, "load", losing)
-    report = import_crops(options(crops, table), tmp_path / "store")
+    report = import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert [each.file for each in report.refused] == [f"{field_name(0)}/{lost}"]
     assert (report.found, report.imported) == (6, 5)
     assert CellStore.open(tmp_path / "store").table["Metadata_Cell"].tolist() == [12, 3, 12, 3, 12]
@@ -244,15 +245,15 @@ def test_where_nothing_fits_the_screen_the_error_says_what_the_files_hold(tmp_pa
     with pytest.raises(
         InputError, match=r"no file holds height × width × 2 pixels.*most hold uint16 \(12, 12, 3\)"
     ):
-        import_crops(options(crops, table, channels=("A", "B")), tmp_path / "store")
+        import_crops(single_cells(), options(crops, table, channels=("A", "B")), tmp_path / "store")
     for path in crops.rglob("*.npy"):
         np.save(path, cell_pixels(0).astype(">u2"))
     with pytest.raises(InputError, match=r"of uint8 or uint16; most hold >u2"):
-        import_crops(options(crops, table), tmp_path / "store")
+        import_crops(single_cells(), options(crops, table), tmp_path / "store")
     for path in crops.rglob("*.npy"):
         path.write_bytes(b"")
     with pytest.raises(InputError, match="no file holds"):
-        import_crops(options(crops, table), tmp_path / "store")
+        import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "metadata.csv"]
 
 
@@ -260,7 +261,7 @@ def test_where_no_name_is_in_the_table_the_error_names_the_first_file(tmp_path: 
     crops, _ = six_cells(tmp_path)
     table = write_rows(tmp_path / "t.csv", [table_row(BAD, 1)])
     with pytest.raises(InputError, match=r"none of 6 files.*_12\.npy: no metadata for its name"):
-        import_crops(options(crops, table), tmp_path / "store")
+        import_crops(single_cells(), options(crops, table), tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 
@@ -268,9 +269,9 @@ def test_no_folder_and_an_empty_one_are_told_apart(tmp_path: Path) -> None:
     _, table = six_cells(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"holds no \.npy file"):
-        import_crops(options(tmp_path / "empty", table), tmp_path / "store")
+        import_crops(single_cells(), options(tmp_path / "empty", table), tmp_path / "store")
     with pytest.raises(InputError, match="no such folder of crops"):
-        import_crops(options(tmp_path / "gone", table), tmp_path / "store")
+        import_crops(single_cells(), options(tmp_path / "gone", table), tmp_path / "store")
 
 
 _PRINTED = st.sampled_from(sorted(b"()[]{}'\",:0123456789<>OuifSVL \n\\#\x00\xff"))

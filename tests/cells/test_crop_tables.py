@@ -11,6 +11,7 @@ from tests.cells.made import COLUMNS, field_name, table_row, write_rows
 from phenovae.base.errors import FaultsError, InputError
 from phenovae.cells.crop_table import read_crop_table
 from phenovae.cells.records import as_line, read_records
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 
 def rows(count: int = 4) -> list[dict[str, str]]:
@@ -19,7 +20,7 @@ def rows(count: int = 4) -> list[dict[str, str]]:
 
 def faults_of(path: Path) -> list[tuple[int | None, str, str, str]]:
     with pytest.raises(FaultsError) as caught:
-        read_crop_table(path, None)
+        read_crop_table(single_cells(), path, None)
     return [(each.row, each.column, each.value, each.what) for each in caught.value.faults]
 
 
@@ -54,7 +55,7 @@ def test_a_cell_that_is_there_twice_is_told_with_both_lines(tmp_path: Path) -> N
     given_rows = [*rows(3), table_row(field_name(0), 1), table_row(field_name(0).lower(), 2)]
     given_rows[4]["Single_Cell_Image_Name"] = f"other_{field_name(0)}_2.npy"
     with pytest.raises(FaultsError) as caught:
-        read_crop_table(write_rows(tmp_path / "t.csv", given_rows), None)
+        read_crop_table(single_cells(), write_rows(tmp_path / "t.csv", given_rows), None)
     assert [(each.row, each.mend) for each in caught.value.faults] == [
         (5, "line 3 has it; remove one of the rows"),
         (6, "line 4 has it; remove one of the rows"),
@@ -79,7 +80,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         tmp_path / "t.csv", [{name: row[name] for name in names} for row in rows()], names
     )
     with pytest.raises(InputError, match=rf"t\.csv lacks columns: .*{column}") as caught:
-        read_crop_table(path, None)
+        read_crop_table(single_cells(), path, None)
     assert "BBBC021_v1_image.csv" in str(caught.value)
 
 
@@ -117,7 +118,7 @@ def test_a_known_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     path.write_text("".join(f"{line},x\n" for line in path.read_text().splitlines()))
     path.write_text(path.read_text().replace("moa,x", "moa,moa", 1))
     with pytest.raises(InputError, match="has columns twice: moa"):
-        read_crop_table(path, None)
+        read_crop_table(single_cells(), path, None)
 
 
 def test_a_table_without_rows_an_empty_one_and_none_at_all_are_told_apart(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_a_table_without_rows_an_empty_one_and_none_at_all_are_told_apart(tmp_pa
     (tmp_path / "empty.csv").write_text("")
     for name, said in (("bare", "has no rows"), ("empty", "is empty"), ("gone", "no table gone")):
         with pytest.raises(InputError, match=said):
-            read_crop_table(tmp_path / f"{name}.csv", None)
+            read_crop_table(single_cells(), tmp_path / f"{name}.csv", None)
 
 
 @pytest.mark.parametrize(
@@ -135,16 +136,16 @@ def test_a_table_without_rows_an_empty_one_and_none_at_all_are_told_apart(tmp_pa
 def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"t\.csv"):
-        read_crop_table(tmp_path / "t.csv", None)
+        read_crop_table(single_cells(), tmp_path / "t.csv", None)
     with pytest.raises(InputError):
-        read_crop_table(tmp_path, None)
+        read_crop_table(single_cells(), tmp_path, None)
 
 
 def test_a_mechanism_of_a_control_is_none_and_a_blank_one_is_unknown(tmp_path: Path) -> None:
     given_rows = rows(3)
     given_rows[1] |= {"Image_Metadata_Compound": "PP-2", "moa": ""}
     given_rows[2] |= {"Image_Metadata_Compound": "UNKNOWN", "moa": "Epithelial"}
-    table = read_crop_table(write_rows(tmp_path / "t.csv", given_rows), None)
+    table = read_crop_table(single_cells(), write_rows(tmp_path / "t.csv", given_rows), None)
     assert table.rows["Metadata_MoA"].fillna("?").tolist() == ["?", "?", "Epithelial"]
     assert table.rows["Metadata_Role"].tolist() == ["negative_control", "treatment", "other"]
 
@@ -155,7 +156,7 @@ def test_wells_and_doses_take_their_one_form(tmp_path: Path) -> None:
         given_rows, ["b2", " B02", "B 2"], ["0.3", "0.30000001", "3e-1"], strict=True
     ):
         row |= {"Image_Metadata_Well_DAPI": well, "Image_Metadata_Concentration": dose}
-    read = read_crop_table(write_rows(tmp_path / "t.csv", given_rows), None).rows
+    read = read_crop_table(single_cells(), write_rows(tmp_path / "t.csv", given_rows), None).rows
     assert read["Metadata_Well"].tolist() == ["B02"] * 3
     assert read["Metadata_Concentration"].tolist() == [0.3] * 3
 

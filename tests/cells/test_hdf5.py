@@ -10,6 +10,7 @@ from tests.cells.made import cell_pixels, field_name, options, table_row, write_
 from phenovae.base.errors import InputError, MissingExtraError
 from phenovae.cells.hdf5 import unpack_hdf5
 from phenovae.cells.importing import import_crops
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 IMAGES = np.stack([cell_pixels(seed) for seed in range(3)])
 NAMES = [f"{field_name(0)}_{cell}.npy" for cell in range(3)]
@@ -44,7 +45,10 @@ def test_names_of_fixed_length_and_without_an_ending_are_read(tmp_path: Path) ->
 def test_what_was_unpacked_is_imported(tmp_path: Path) -> None:
     unpack_hdf5(write_h5(tmp_path / "a.h5"), tmp_path / "out")
     table = write_rows(tmp_path / "t.csv", [table_row(field_name(0), cell) for cell in range(3)])
-    assert import_crops(options(tmp_path / "out", table), tmp_path / "store").imported == 3
+    assert (
+        import_crops(single_cells(), options(tmp_path / "out", table), tmp_path / "store").imported
+        == 3
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32"])

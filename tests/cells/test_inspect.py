@@ -12,6 +12,7 @@ from phenovae.base.tables import write_table
 from phenovae.cells.importing import import_crops
 from phenovae.cells.inspect import describe
 from phenovae.cells.splits import SPLITS
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 
 def test_a_store_is_described_in_numbers_that_can_be_counted(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_what_is_none_of_the_three_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_store_is_refused_not_described(tmp_path: Path) -> None:
     crops, table = six_cells(tmp_path)
-    import_crops(options(crops, table), tmp_path / "s")
+    import_crops(single_cells(), options(crops, table), tmp_path / "s")
     assert describe(tmp_path / "s")["cells"] == 6
     (tmp_path / "s" / "crops-00001.npy").unlink()
     with pytest.raises(StoreError, match=r"crops-00001\.npy is missing"):

@@ -12,6 +12,7 @@ from phenovae.cells.crop_table import read_crop_table
 from phenovae.cells.export import export_crops
 from phenovae.cells.importing import import_crops
 from phenovae.cells.store import CellStore
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 CELLS = 7_294
 
@@ -28,7 +29,7 @@ def real(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_real_crops_are_imported_measured_and_given_back_byte_for_byte(
     real: Path, tmp_path: Path
 ) -> None:
-    report = import_crops(options(real, real / "metadata.csv"), tmp_path / "store")
+    report = import_crops(single_cells(), options(real, real / "metadata.csv"), tmp_path / "store")
     assert (report.found, report.imported, report.refused) == (CELLS, CELLS, ())
     assert report.rows_without_file == 0
     store = CellStore.open(tmp_path / "store")
@@ -61,8 +62,8 @@ def test_the_official_tables_tell_the_same_of_every_real_crop(
     official = public_data / "bbbc021"
     image = next(official.glob("BBBC021_v1_image.csv*"))
     moa = next(official.glob("BBBC021_v1_moa.csv*"))
-    import_crops(options(real, image, moa=moa), tmp_path / "official")
-    import_crops(options(real, real / "metadata.csv"), tmp_path / "own")
+    import_crops(single_cells(), options(real, image, moa=moa), tmp_path / "official")
+    import_crops(single_cells(), options(real, real / "metadata.csv"), tmp_path / "own")
     one, other = (CellStore.open(tmp_path / name) for name in ("official", "own"))
     assert one.card.shards == other.card.shards
     for name in one.table.columns:
@@ -74,7 +75,7 @@ def test_the_real_table_of_cells_is_read_and_written_byte_for_byte(
     public_data: Path, tmp_path: Path
 ) -> None:
     path = public_data / "crops" / "metadata.csv"
-    table = read_crop_table(path, None)
+    table = read_crop_table(single_cells(), path, None)
     assert len(table.by_cell) == len(table.rows) == CELLS
     assert table.origin is not None
     table.origin.write(range(CELLS), tmp_path / "back.csv")

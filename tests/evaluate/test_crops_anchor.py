@@ -14,6 +14,7 @@ from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import intensity_features
 from phenovae.evaluate.protocol import load_protocol
 from phenovae.evaluate.scores import Record, evaluate, evaluate_probe
+from phenovae.screen.bbbc021.single_cells import single_cells
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ def crops(public_data: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.Dat
     options = ImportOptions(
         crops=unpacked, table=unpacked / "metadata.csv", channels=("DAPI", "Actin", "Tubulin")
     )
-    import_crops(options, folder / "store")
+    import_crops(single_cells(), options, folder / "store")
     return CellStore.open(folder / "store").table
 
 

@@ -13,7 +13,7 @@ from phenovae.images.illumination import Illumination, flat
 from phenovae.images.illumination_files import illumination_table
 from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.field_content import Example, FieldContent, Light
-from phenovae.screen.bbbc021.knowledge import Published
+from phenovae.screen.published import Published
 from phenovae.screen.unmatched import Kind, Unmatched, unmatched_table
 
 CHANNELS = ("DAPI", "Tubulin", "Actin")

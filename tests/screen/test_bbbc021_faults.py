@@ -201,10 +201,10 @@ def test_a_column_that_is_there_twice_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "fields", "what"),
     [
-        (lambda line: line.rpartition(",")[0], 4, "12", "the row has too few fields"),
-        (lambda line: "0", 4, "1", "the row has too few fields"),
-        (lambda line: line + ",", 4, "14", "the row has too many fields"),
-        (lambda line: line.replace("taxol", "taxol,x"), 4, "14", "the row has too many fields"),
+        (lambda line: line.rpartition(",")[0], 4, "12", "the row has too few values"),
+        (lambda line: "0", 4, "1", "the row has too few values"),
+        (lambda line: line + ",", 4, "14", "the row has too many values"),
+        (lambda line: line.replace("taxol", "taxol,x"), 4, "14", "the row has too many values"),
     ],
 )
 def test_a_ragged_row_is_one_fault_with_its_line(
@@ -304,8 +304,8 @@ def test_faults_of_every_kind_in_both_tables_are_told_at_once(tmp_path: Path) ->
         ("image.csv", 6, "the channels are of different sites"),
         ("image.csv", 9, "the well Week1_22123 C03 holds two treatments"),
         ("image.csv", 11, "the site is there twice"),
-        ("image.csv", 12, "the row has too many fields"),
-        ("image.csv", 13, "the row has too few fields"),
+        ("image.csv", 12, "the row has too many values"),
+        ("image.csv", 13, "the row has too few values"),
         ("image.csv", 14, "the compound is missing"),
         ("moa.csv", 6, "a treatment has two mechanisms"),
         ("moa.csv", 7, "the concentration is no number"),
@@ -478,3 +478,11 @@ def test_as_many_faults_are_told_as_were_made(
     assert places(caught.value.faults) == [
         ("image.csv", line, *damage[line]) for line in sorted(damage)
     ]
+
+
+def test_a_spreadsheet_is_told_as_one_and_its_rows_of_commas_hold_nothing(tmp_path: Path) -> None:
+    (fault,) = faults_of(write_tables(tmp_path, b"PK\x03\x04rest"))
+    assert (fault.what, fault.mend) == ("image.csv is a spreadsheet", "save it as CSV")
+    text = as_csv(image_rows())
+    tables = write_tables(tmp_path, text + "," * text.splitlines()[0].count(",") + "\n")
+    assert len(read_sites(tables.images, tables.moa)) == len(image_rows())

@@ -20,9 +20,9 @@ from tests.screen.small_tables import (
 from phenovae.base.errors import InputError
 from phenovae.base.tables import read_table, write_table
 from phenovae.screen.bbbc021.image_rows import is_image_table
-from phenovae.screen.bbbc021.rows import read_header, read_rows
 from phenovae.screen.bbbc021.tables import read_sites
 from phenovae.screen.sites import METADATA, SITES
+from phenovae.screen.text_table import read_columns, read_header
 
 
 def read(folder: Path, images: str | bytes | None = None, moa: str | None = None) -> pd.DataFrame:
@@ -165,5 +165,5 @@ def test_the_header_is_read_without_the_rows(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf\r\nImage_FileName_DAPI,b\r\n" + b"1,2\r\n" * 50_000 + b"\xff")
     assert read_header(path) == ["Image_FileName_DAPI", "b"]
     assert is_image_table(path)
-    faults = read_rows(path, ["b"]).faults
+    faults = read_columns(path, ["b"]).faults
     assert [fault.what for fault in faults] == ["image.csv is not UTF-8 text: invalid start byte"]

@@ -125,7 +125,7 @@ def test_every_fault_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     [
         ("Metadata_Plate,Metadata_Well\nP1,A1\n", "the table names no images"),
         ("FileName_D\nx.tif\n", "there is no column for the plate"),
-        ("", "the table is empty"),
+        ("", "load data.csv is empty"),
         (
             "FileName_D,Series_D,Metadata_Plate,Metadata_Well\nx,1,P,A1\n",
             "after the first of a file",

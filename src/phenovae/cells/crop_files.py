@@ -7,6 +7,7 @@ arrays, which only unpickling could read, never are.
 from __future__ import annotations
 
 import math
+import re
 import stat
 import tokenize
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from phenovae.base.errors import InputError
-from phenovae.screen.bbbc021.names import parse_crop, unique_id
 
 _MAGIC_BYTES = 8
 _LAST_CELL = 2**63 - 1
+_CROP = re.compile(r"(?P<field>.+)_(?P<cell>\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,6 @@ class CropFile:
     name: str
     field: str
     cell: int
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What identifies the cell in the whole screen: id of the field and number."""
-        return unique_id(self.field), self.cell
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,19 @@ def find_files(folder: Path) -> list[Path]:
             "the folder holds no .npy file", where=folder, mend="name the folder of the crops"
         )
     return found
+
+
+def parse_crop(stem: str) -> tuple[str, int]:
+    """Field and cell number of a crop's name `<field>_<cell>`, without its ending.
+
+    Raises InputError where the name has no cell number.
+    """
+    match = _CROP.fullmatch(stem)
+    if match is None:
+        raise InputError(
+            f"{stem!r} does not name a cell", mend="name crops <field>_<cell>.npy, as in …_12.npy"
+        )
+    return match["field"], int(match["cell"])
 
 
 def name_of(path: Path) -> CropFile:

@@ -1,8 +1,8 @@
 """What is known of each single-cell crop, from whichever table the user has.
 
-Three forms: the single-cell table (`Single_Cell_Image_Name`, ...), the origin's feature table
-(`single_img_name`, `plate_well`, ...), and the official image table, a row a field. Rows are found
-by the unique id in the DAPI file's name and the cell's number, never by their order.
+A table has a row a cell, in either of two forms (plate and well in two columns or in one), or a row
+a field. What columns are called, and how fields and plates are, the screen says. Rows are found by
+the field's id in that screen and the cell's number, never by their order.
 """
 
 from __future__ import annotations
@@ -15,25 +15,13 @@ from typing import TypeVar
 import pandas as pd
 
 from phenovae.base.errors import Fault, FaultsError, InputError
+from phenovae.cells.crop_files import parse_crop
 from phenovae.cells.records import Origin, Records, read_header, read_records
-from phenovae.screen.bbbc021.image_rows import is_image_table
-from phenovae.screen.bbbc021.knowledge import rules
-from phenovae.screen.bbbc021.names import parse_crop, parse_field, unique_id
-from phenovae.screen.bbbc021.tables import read_sites
-from phenovae.screen.bbbc021.values import batch_of_plate, number
 from phenovae.screen.roles import assign_roles
-from phenovae.screen.sites import METADATA, Role, concentration_key
+from phenovae.screen.single_cells import SingleCellScreen
+from phenovae.screen.sites import METADATA, Role
 from phenovae.screen.wells import canonical_well
 
-NAME_COLUMNS = ("Single_Cell_Image_Name", "single_img_name")
-_PLATE = "Image_Metadata_Plate_DAPI"
-_WELL = "Image_Metadata_Well_DAPI"
-_PLATE_WELL = "plate_well"
-_COMPOUND = "Image_Metadata_Compound"
-_DOSE = "Image_Metadata_Concentration"
-_MECHANISM = "moa"
-_REPLICATE = "Replicate"
-_KNOWN = (*NAME_COLUMNS, _PLATE, _WELL, _PLATE_WELL, _COMPOUND, _DOSE, _MECHANISM, _REPLICATE)
 _KEPT_COLUMNS = 64
 
 Value = TypeVar("Value", str, float)
@@ -47,48 +35,53 @@ class CropTable:
     user's table as it was written, kept so that it can be given back.
     """
 
+    screen: SingleCellScreen
     source: str
     rows: pd.DataFrame
     by_cell: Mapping[tuple[str, int], int]
     by_field: Mapping[str, int]
     origin: Origin | None
 
+    def key_of(self, field: str, cell: int) -> tuple[str, int]:
+        """What identifies a cell in the whole screen: id of the field and number."""
+        return self.screen.field_id(field), cell
+
     def row_of(self, key: tuple[str, int]) -> int | None:
         """The row that describes a cell, or None."""
         return self.by_cell.get(key) if self.by_cell else self.by_field.get(key[0])
 
 
-def read_crop_table(path: Path, moa: Path | None) -> CropTable:
-    """Read the table that describes the crops, in any of its three forms.
+def read_crop_table(screen: SingleCellScreen, path: Path, moa: Path | None) -> CropTable:
+    """Read the table that describes the crops, in any of its forms.
 
-    `moa` goes with the official image table; the other forms name the mechanism in their rows. Of
-    a table with more than 64 columns, features that is, only the known ones are kept. Raises
-    InputError or FaultsError where it is none of them or is damaged.
+    `moa` goes with a table of fields; the other forms name the mechanism in their rows. Of a table
+    with more than 64 columns, features that is, only the known ones are kept. Raises InputError or
+    FaultsError where it is none of them or is damaged.
     """
-    header = read_header(path)
-    name = next((column for column in NAME_COLUMNS if column in header), None)
-    if name is None and is_image_table(path):
-        sites = read_sites(path, moa)
-        fields = {unique_id(field): row for row, field in enumerate(sites["Metadata_Field"])}
-        return CropTable(path.name, sites[list(METADATA)], {}, fields, None)
-    in_one = _PLATE_WELL in header and not {_PLATE, _WELL} <= set(header)
-    places = [_PLATE_WELL] if in_one else [_PLATE, _WELL]
-    wanted = [*places, _COMPOUND, _DOSE, _MECHANISM]
+    header, columns = read_header(path), screen.columns
+    name = next((column for column in columns.file if column in header), None)
+    sites = screen.sites_of_table(path, moa) if name is None else None
+    if sites is not None:
+        fields = {screen.field_id(field): row for row, field in enumerate(sites["Metadata_Field"])}
+        return CropTable(screen, path.name, sites[list(METADATA)], {}, fields, None)
+    in_one = columns.plate_well in header and not {columns.plate, columns.well} <= set(header)
+    places = [columns.plate_well] if in_one else [columns.plate, columns.well]
+    wanted = [*places, columns.compound, columns.concentration, columns.mechanism]
     missing = [column for column in wanted if column not in header]
     if name is None or missing:
-        lacking = ", ".join(([] if name else [" or ".join(NAME_COLUMNS)]) + missing)
+        lacking = ", ".join(([] if name else [" or ".join(columns.file)]) + missing)
         raise InputError(
-            f"{path.name} lacks columns: {lacking}",
-            where=path,
-            mend="give a single-cell table, or BBBC021_v1_image.csv with BBBC021_v1_moa.csv",
+            f"{path.name} lacks columns: {lacking}", where=path, mend=f"give {screen.tables}"
         )
-    return _Reader(path, read_records(path, _KNOWN, _KEPT_COLUMNS)).table(name, places)
+    records = read_records(path, columns.known, _KEPT_COLUMNS)
+    return _Reader(screen, path, records).table(name, places)
 
 
 class _Reader:
     """Reads the rows of a table of cells, gathering every fault before it tells of any."""
 
-    def __init__(self, path: Path, records: Records) -> None:
+    def __init__(self, screen: SingleCellScreen, path: Path, records: Records) -> None:
+        self._screen = screen
         self._path, self._text, self._lines = path, records.cells, records.lines
         self._origin = records.origin
         self._faults: list[Fault] = []
@@ -98,14 +91,19 @@ class _Reader:
             raise InputError(
                 f"{self._path.name} has no rows", where=self._path, mend="fetch it anew"
             )
-        text = self._text
+        text, screen, columns = self._text, self._screen, self._screen.columns
         fields, sites, by_cell = self._cells(name)
         plates, wells = self._places(places)
-        batches = self._converted(plates, batch_of_plate, places[0], "the plate is not known")
+        batches = self._converted(
+            plates, screen.batch_of_plate, places[0], "the plate is not known"
+        )
         wells = self._converted(wells, _well, places[-1], "the well has no readable name")
-        doses = self._converted(text[_DOSE], _dose, _DOSE, "the concentration is no number")
+        dose, compound, mechanism = columns.concentration, columns.compound, columns.mechanism
+        doses = self._converted(
+            text[dose], screen.concentration, dose, "the concentration is no number"
+        )
         compounds = self._converted(
-            text[_COMPOUND], lambda value: value.strip() or None, _COMPOUND, "no compound is named"
+            text[compound], lambda value: value.strip() or None, compound, "no compound is named"
         )
         if self._faults:
             faults = sorted(self._faults, key=lambda fault: fault.row or 0)
@@ -114,20 +112,21 @@ class _Reader:
             {
                 "Metadata_Plate": plates,
                 "Metadata_Well": wells,
-                "Metadata_Replicate": _replicates(text),
+                "Metadata_Replicate": _replicates(text, columns.replicate),
                 "Metadata_Batch": batches,
                 "Metadata_Compound": compounds,
                 "Metadata_Concentration": doses,
-                "Metadata_MoA": text[_MECHANISM].where(text[_MECHANISM] != "", None),
+                "Metadata_MoA": text[mechanism].where(text[mechanism] != "", None),
                 "Metadata_Role": "",
                 "Metadata_Site": sites,
                 "Metadata_Field": fields,
             }
         )
-        rows["Metadata_Role"] = assign_roles(rows, rules())
+        rows["Metadata_Role"] = assign_roles(rows, screen.roles)
         controls = rows["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
         rows["Metadata_MoA"] = rows["Metadata_MoA"].astype("object").mask(controls, None)
-        return CropTable(self._path.name, rows[list(METADATA)], by_cell, {}, self._origin)
+        described = rows[list(METADATA)]
+        return CropTable(screen, self._path.name, described, by_cell, {}, self._origin)
 
     def _cells(self, name: str) -> tuple[list[str], list[int], dict[tuple[str, int], int]]:
         fields: list[str] = []
@@ -138,16 +137,16 @@ class _Reader:
             stem = value.replace("\\", "/").rpartition("/")[2].removesuffix(".npy")
             try:
                 field, cell = parse_crop(stem)
-                parsed = parse_field(field)
+                site = self._screen.site_of(field)
             except InputError as error:
                 self._fault(row, name, value, error.what, error.mend or "")
                 continue
-            first = by_cell.setdefault((unique_id(field), cell), row)
+            first = by_cell.setdefault((self._screen.field_id(field), cell), row)
             if first != row:
                 mend = f"line {self._lines[first]} has it; remove one of the rows"
                 self._fault(row, name, value, "the cell is there twice", mend)
             fields.append(field)
-            sites.append(parsed.site)
+            sites.append(site)
         return fields, sites, by_cell
 
     def _places(self, columns: list[str]) -> tuple[list[str], list[str]]:
@@ -182,14 +181,9 @@ def _well(text: str) -> str | None:
         return None
 
 
-def _dose(text: str) -> float | None:
-    value = number(text)
-    return None if value is None else concentration_key(value)
-
-
-def _replicates(text: pd.DataFrame) -> pd.Series:
-    if _REPLICATE not in text:
+def _replicates(text: pd.DataFrame, column: str) -> pd.Series:
+    if column not in text:
         return pd.Series(pd.NA, index=text.index, dtype="Int64")
-    given = [value.strip() for value in text[_REPLICATE]]
+    given = [value.strip() for value in text[column]]
     read = [int(value) if value.isdecimal() else None for value in given]
     return pd.Series(read, index=text.index, dtype="Int64")

@@ -30,6 +30,7 @@ from phenovae.cells.quality import QualityOptions
 from phenovae.cells.refusals import Refusal
 from phenovae.cells.store import DTYPES, CellStore
 from phenovae.cells.writing import StoreWriter
+from phenovae.screen.single_cells import SingleCellScreen
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ class ImportOptions(Options):
     """Which files to import and what is known of them."""
 
     crops: Path = Field(description="folder of <field>_<cell>.npy files, nested or flat")
-    table: Path = Field(description="single-cell table, or the official image table (CSV)")
-    moa: Path | None = Field(None, description="known mechanisms, with the official image table")
+    table: Path = Field(description="table of single cells or of fields (CSV)")
+    moa: Path | None = Field(None, description="known mechanisms, with a table of fields")
     channels: tuple[str, ...] = Field(description="channels in the order of the last axis")
     pixel_size_um: float | None = Field(None, description="size of a pixel [µm]")
     quality: QualityOptions = Field(default_factory=lambda: QualityOptions())
@@ -84,18 +85,20 @@ class _Accepted:
     row: int
 
 
-def import_crops(options: ImportOptions, out: Path, progress: Progress = SILENT) -> ImportReport:
-    """Import all single-cell files of a folder into a new store at `out`.
+def import_crops(
+    screen: SingleCellScreen, options: ImportOptions, out: Path, progress: Progress = SILENT
+) -> ImportReport:
+    """Import all single-cell files of a folder, as their screen names them, into a store at `out`.
 
     Raises InputError where nothing at all can be imported; a file that cannot be is listed in the
     report with its reason and stops nothing.
     """
-    table = read_crop_table(options.table, options.moa)
+    table = read_crop_table(screen, options.table, options.moa)
     paths = find_files(options.crops)
     refused: list[Refusal] = []
     named: set[tuple[str, int]] = set()
     with progress.bar("reading headers", len(paths)) as bar:
-        headers = dict(_probe_all(paths, options.crops, named, refused, bar))
+        headers = dict(_probe_all(paths, options.crops, table, named, refused, bar))
     wanted = _common_header(list(headers.values()), len(options.channels), options.crops)
     accepted = _accept(headers, wanted, table, options.crops, refused)
     if not accepted:
@@ -143,6 +146,7 @@ _NO_METADATA = "no metadata for its name"
 def _probe_all(
     paths: Sequence[Path],
     folder: Path,
+    table: CropTable,
     named: set[tuple[str, int]],
     refused: list[Refusal],
     bar: Bar,
@@ -151,7 +155,7 @@ def _probe_all(
     for path in paths:
         try:
             file = name_of(path)
-            named.add(file.key)
+            named.add(table.key_of(file.field, file.cell))
             yield file, probe(path)
         except RefusedFileError as error:
             refused.append(Refusal(STAGE, path.relative_to(folder).as_posix(), str(error)))
@@ -190,16 +194,17 @@ def _accept(
     for file, header in headers.items():
         name = file.path.relative_to(folder).as_posix()
         reason = why_not(file.path, header, wanted)
-        row = table.row_of(file.key)
+        key = table.key_of(file.field, file.cell)
+        row = table.row_of(key)
         if reason is None and row is None:
             reason = _NO_METADATA
-        if reason is None and file.key in taken:
-            first = taken[file.key].path.relative_to(folder).as_posix()
+        if reason is None and key in taken:
+            first = taken[key].path.relative_to(folder).as_posix()
             reason = f"the same cell as {first}"
         if reason is not None or row is None:
             refused.append(Refusal(STAGE, name, reason or _NO_METADATA))
             continue
-        taken[file.key] = file
+        taken[key] = file
         accepted.append(_Accepted(file, row))
     return accepted
 

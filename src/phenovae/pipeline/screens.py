@@ -15,6 +15,7 @@ from phenovae.base.tables import read_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.screen.channels import ChannelSource
+from phenovae.screen.single_cells import SingleCellScreen
 from phenovae.screen.sites import SITES, channels_of
 
 BBBC021 = "BBBC021"
@@ -127,6 +128,13 @@ def _sources(config: Config) -> dict[str, ChannelSource]:
         name: ChannelSource(tag=named.channel_tags.get(name), plane=named.planes.get(name))
         for name in channels
     }
+
+
+def single_cell_screen() -> SingleCellScreen:
+    """The screen whose layout single-cell files and their tables have; there is one as yet."""
+    from phenovae.screen.bbbc021.single_cells import single_cells
+
+    return single_cells()
 
 
 def images_of_run(config: Config, run: Path) -> Path:

@@ -10,6 +10,7 @@ from phenovae.cells.importing import ImportOptions, import_crops
 from phenovae.cells.refusals import write_refusals
 from phenovae.cells.store import CellStore
 from phenovae.pipeline.config import Config
+from phenovae.pipeline.screens import single_cell_screen
 
 
 def embed_store(
@@ -50,7 +51,7 @@ def embed_crops(
     errors = out.with_name(f"{out.name}.errors.parquet")
     errors.unlink(missing_ok=True)
     try:
-        report = import_crops(options, store, progress)
+        report = import_crops(single_cell_screen(), options, store, progress)
         embed_store(model, store, out, config, progress)
     finally:
         shutil.rmtree(store, ignore_errors=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phenovae.report.field_content import FieldContent
-from phenovae.screen.bbbc021.knowledge import Published
+from phenovae.screen.published import Published
 
 Record = Mapping[str, object]
 Images = npt.NDArray[np.floating]

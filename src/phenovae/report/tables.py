@@ -10,7 +10,7 @@ from phenovae.evaluate.scores import label_of
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, plural
 from phenovae.report.words import MODEL
-from phenovae.screen.bbbc021.knowledge import Published
+from phenovae.screen.published import Published
 
 PROBE = "probe"
 _PROBE_SUMMARY = (

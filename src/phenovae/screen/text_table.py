@@ -10,15 +10,17 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from phenovae.base.errors import Fault, InputError
 
-_SEPARATORS = ("\t", ";", ",")
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas"}
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_GZIP = b"\x1f\x8b"
 
 Value = TypeVar("Value")
 
@@ -61,72 +63,157 @@ class TextTable:
         return sorted(self.faults, key=lambda fault: fault.row or 0)
 
 
+def read_header(path: Path) -> list[str]:
+    """Names of the columns of a table with commas. Raises InputError where unreadable.
+
+    The rows are not read: a table of single cells may have a million.
+    """
+    for _, line in islice(_lines(path), 1):
+        _check_commas(path, line)
+        try:
+            return _values(line, ",")
+        except InputError as error:
+            raise InputError(f"{path.name}: {error.what}", where=path, mend=error.mend) from error
+    raise _empty(path)
+
+
 def read_text_table(path: Path) -> TextTable:
     """Read a table of text, every column. Raises nothing: what is wrong is in its faults.
 
     A row with too few or too many values is left out, as its values may stand in wrong columns.
     """
     table = TextTable(path)
-    try:
-        lines = _lines(path)
-    except InputError as error:
-        table.add(error.what, mend=error.mend or "")
-        return table
+    lines = _lines_or_fault(table)
     if not lines:
-        table.add("the table is empty", mend="give a header and rows")
         return table
     first, header = lines[0]
     mark = next((mark for mark in _SEPARATORS if mark in header), ",")
-    columns = _values(table, first, header, mark)
+    columns = _row(table, first, header, mark)
     if columns is None:
         return table
     table.columns = tuple(columns)
     for name in dict.fromkeys(columns):
         if columns.count(name) > 1:
             table.add("a column is there twice", first, name, mend="remove or rename one of them")
-    for number, line in lines[1:]:
-        values = _values(table, number, line, mark)
-        if values is not None and _is_whole(table, number, values):
-            table.rows.append(TextRow(number, dict(zip(columns, values, strict=True))))
-    if len(lines) == 1:
-        table.add("the table has no rows", mend="give a row for each well")
+    _add_rows(table, lines[1:], mark, columns, columns)
     return table
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """The lines that hold anything, with their numbers from 1."""
+def read_columns(path: Path, wanted: Sequence[str]) -> TextTable:
+    """Read the wanted columns of a table with commas. Raises nothing: faults are in the table.
+
+    A column that is not there, or is there twice, is a fault and missing from every row.
+    """
+    table = TextTable(path)
+    lines = _lines_or_fault(table)
+    if not lines:
+        return table
+    first, header = lines[0]
     try:
-        raw = path.read_bytes()
-        if raw.startswith(_SPREADSHEETS):
-            raise InputError("the table is a spreadsheet", mend="save it as CSV")
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+        _check_commas(path, header)
+    except InputError as error:
+        table.add(error.what, mend=error.mend or "")
+        return table
+    columns = _row(table, first, header, ",")
+    if columns is None:
+        return table
+    for name in wanted:
+        if name not in columns:
+            table.add("a column is missing", first, name, mend="restore the official header")
+        elif columns.count(name) > 1:
+            table.add("a column is there twice", first, name, mend="remove one of them")
+    table.columns = tuple(name for name in wanted if columns.count(name) == 1)
+    _add_rows(table, lines[1:], ",", columns, table.columns)
+    return table
+
+
+def _add_rows(
+    table: TextTable,
+    lines: Sequence[tuple[int, str]],
+    mark: str,
+    columns: Sequence[str],
+    wanted: Sequence[str],
+) -> None:
+    places = {name: columns.index(name) for name in wanted}
+    for number, line in lines:
+        values = _row(table, number, line, mark)
+        if values is not None and _is_whole(table, number, values, len(columns)):
+            table.rows.append(TextRow(number, {name: values[at] for name, at in places.items()}))
+    if not lines:
+        table.add("the table has no rows", mend="fetch it anew, or write its rows")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that hold anything, with their numbers from 1. Raises InputError."""
+    try:
+        with path.open("rb") as raw:
+            start = raw.peek(4)
+            if start.startswith(_SPREADSHEETS):
+                raise InputError(f"{path.name} is a spreadsheet", where=path, mend="save it as CSV")
+            packed = start.startswith(_GZIP)
+            text = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8-sig")
+            for number, line in enumerate(text, start=1):
+                if line.strip(" \t\r\n,;"):
+                    yield number, line
     except FileNotFoundError as error:
-        raise InputError("there is no such table") from error
+        raise InputError(f"there is no table {path.name}", where=path) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"the table cannot be unpacked or read: {error}") from error
+        raise InputError(
+            f"{path.name} cannot be unpacked or read: {error}", where=path, mend="fetch it anew"
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(
-            f"the table is not UTF-8 text: {error}", mend="save it as UTF-8"
+            f"{path.name} is not UTF-8 text: {error.reason}", where=path, mend="save it as UTF-8"
         ) from error
-    lines = enumerate(io.StringIO(text, newline=None), start=1)
-    return [(number, line) for number, line in lines if line.strip(" \t\r\n,;")]
 
 
-def _values(table: TextTable, number: int, line: str, mark: str) -> list[str] | None:
-    if line.count('"') % 2:
-        mend = "close it on the same line"
-        table.add("a quotation mark is not closed", number, mend=mend)
-        return None
+def _lines_or_fault(table: TextTable) -> list[tuple[int, str]]:
     try:
-        fields = next(csv.reader([line], delimiter=mark, skipinitialspace=mark != "\t"))
+        lines = list(_lines(table.path))
+        if not lines:
+            raise _empty(table.path)
+    except InputError as error:
+        table.add(error.what, mend=error.mend or "")
+        return []
+    return lines
+
+
+def _empty(path: Path) -> InputError:
+    return InputError(
+        f"{path.name} is empty", where=path, mend="fetch it anew, or write a header and rows"
+    )
+
+
+def _check_commas(path: Path, header: str) -> None:
+    """Raise InputError for another mark, with which numbers often have a comma for a point."""
+    other = next((name for mark, name in _SEPARATORS.items() if mark in header), "commas")
+    if "," not in header and other != "commas":
+        raise InputError(
+            f"{path.name} has its values separated by {other}",
+            where=path,
+            mend="save it with commas between values and a point in numbers",
+        )
+
+
+def _values(line: str, mark: str) -> list[str]:
+    if line.count('"') % 2:
+        raise InputError("a quotation mark is not closed", mend="close it on the same line")
+    try:
+        values = next(csv.reader([line], delimiter=mark, skipinitialspace=mark != "\t"))
     except csv.Error as error:
-        table.add(f"the row cannot be read: {error}", number, mend="write the row anew")
+        raise InputError(f"the row cannot be read: {error}", mend="write the row anew") from error
+    return [value.strip() for value in values]
+
+
+def _row(table: TextTable, number: int, line: str, mark: str) -> list[str] | None:
+    try:
+        return _values(line, mark)
+    except InputError as error:
+        table.add(error.what, number, mend=error.mend or "")
         return None
-    return [value.strip() for value in fields]
 
 
-def _is_whole(table: TextTable, number: int, values: list[str]) -> bool:
-    width = len(table.columns)
+def _is_whole(table: TextTable, number: int, values: Sequence[str], width: int) -> bool:
     if len(values) == width:
         return True
     few = "few" if len(values) < width else "many"

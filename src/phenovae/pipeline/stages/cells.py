@@ -20,8 +20,9 @@ def _import(work: Work) -> Outcome:
     from phenovae.cells.hdf5 import unpack_hdf5
     from phenovae.cells.importing import ImportOptions, import_crops
     from phenovae.cells.refusals import write_refusals
-    from phenovae.screen.bbbc021.knowledge import facts
+    from phenovae.pipeline.screens import single_cell_screen
 
+    screen = single_cell_screen()
     crops, table = _named(work.config)
     unpacked = work.run / _UNPACKED
     if crops.suffix in _HDF5:
@@ -32,11 +33,11 @@ def _import(work: Work) -> Outcome:
         crops=crops,
         table=table,
         moa=named.moa,
-        channels=named.channels or facts().crop_channels,
+        channels=named.channels or screen.channels,
         pixel_size_um=named.pixel_size_um,
         quality=work.config.quality,
     )
-    report = import_crops(options, work.run / paths.CELLS, work.progress)
+    report = import_crops(screen, options, work.run / paths.CELLS, work.progress)
     shutil.rmtree(unpacked, ignore_errors=True)
     write_json(work.run / paths.IMPORT, report.as_dict())
     write_refusals(report.refused, work.run / paths.ERRORS)

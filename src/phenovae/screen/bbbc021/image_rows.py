@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phenovae.screen.bbbc021.knowledge import facts
-from phenovae.screen.bbbc021.rows import read_header
 from phenovae.screen.bbbc021.values import (
     Treatment,
     read_compound,
@@ -15,7 +14,7 @@ from phenovae.screen.bbbc021.values import (
     read_plate,
     read_replicate,
 )
-from phenovae.screen.text_table import TextRow, TextTable
+from phenovae.screen.text_table import TextRow, TextTable, read_header
 from phenovae.screen.wells import canonical_well
 
 PLATE = "Image_Metadata_Plate_DAPI"

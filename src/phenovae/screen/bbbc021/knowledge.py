@@ -9,6 +9,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from phenovae.base.options import Options
+from phenovae.screen.published import Published
 from phenovae.screen.roles import RoleRules
 
 
@@ -19,18 +20,6 @@ class ScreenFacts(Options):
     crop_channels: tuple[str, ...]
     pixel_size_um: float
     roles: RoleRules
-
-
-class Published(Options):
-    """One published result; shares in per cent."""
-
-    work: str
-    nsc: float | None = None
-    nsc_count: str = ""
-    nscb: float | None = None
-    nscb_count: str = ""
-    source: str
-    caveat: str
 
 
 def _read(name: str) -> object:

@@ -1,4 +1,4 @@
-"""File names of BBBC021: fields, channels, and single-cell crops cut from them.
+"""File names of BBBC021: fields and channels.
 
 Prefixes vary (`Week1_150607_`, `Week7_7__`, none at all in Week4) and do not name the plate, so a
 name is read from its end: `<prefix><well>_s<site>_w<channel><unique id>.tif`.
@@ -16,7 +16,6 @@ _FIELD = re.compile(
     re.ASCII,
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CROP = re.compile(r"(?P<field>.+)_(?P<cell>\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,3 @@ def unique_id(stem: str) -> str:
     """The id that names a field in the whole screen: the UUID of its DAPI file, else the stem."""
     found = _UUID.findall(stem)
     return found[-1].upper() if found else stem
-
-
-def parse_crop(stem: str) -> tuple[str, int]:
-    """Field and cell number of a crop's name `<field>_<cell>`, without its ending.
-
-    Raises InputError where the name has no cell number.
-    """
-    match = _CROP.fullmatch(stem)
-    if match is None:
-        raise InputError(
-            f"{stem!r} does not name a cell", mend="name crops <field>_<cell>.npy, as in …_12.npy"
-        )
-    return match["field"], int(match["cell"])

@@ -24,11 +24,10 @@ from phenovae.screen.bbbc021.image_rows import (
 )
 from phenovae.screen.bbbc021.knowledge import facts
 from phenovae.screen.bbbc021.mechanisms import MECHANISM_COLUMNS, read_mechanisms
-from phenovae.screen.bbbc021.rows import read_rows
 from phenovae.screen.bbbc021.values import Treatment, batch_of_plate, treatment_text
 from phenovae.screen.roles import assign_roles
 from phenovae.screen.sites import METADATA
-from phenovae.screen.text_table import TextTable
+from phenovae.screen.text_table import TextTable, read_columns
 
 
 def read_sites(images: Path, moa: Path | None) -> pd.DataFrame:
@@ -36,13 +35,13 @@ def read_sites(images: Path, moa: Path | None) -> pd.DataFrame:
 
     Raises FaultsError with all faults of both tables at once: file, line, column, value, mend.
     """
-    table = read_rows(images, image_columns())
+    table = read_columns(images, image_columns())
     rows = [read_image_row(row, table) for row in table.rows]
     _check_unique(rows, table)
     faults = table.sorted_faults()
     mechanisms: dict[Treatment, str] = {}
     if moa is not None:
-        told = read_rows(moa, MECHANISM_COLUMNS)
+        told = read_columns(moa, MECHANISM_COLUMNS)
         on_plates = {row.treatment for row in rows if row.treatment is not None}
         mechanisms = read_mechanisms(told, on_plates)
         faults += told.sorted_faults()
