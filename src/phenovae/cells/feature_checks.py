@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phenovae.base.findings import Finding, counted, fault, note, warning
+from phenovae.cells.feature_names import check_names, is_metadata
 from phenovae.screen.sites import Role
 
 Floats = npt.NDArray[np.float64]
@@ -33,25 +34,7 @@ _KEYS = (
 )
 """What names a row: of these the first that the table has whole."""
 
-_LABELS = re.compile(
-    r"(?:^|[_ ])(?:compound|treatment|drug|dose|concentration|moa|mechanism|batch|week|plate|well|"
-    r"replicate|label|target|class|role|control)s?(?:[_ ]?(?:id|code|number|index|name))?$",
-    re.IGNORECASE,
-)
-_BOOKKEEPING = re.compile(
-    r"Location|Number|Parent|Children|Center|Orientation|BoundingBox|"
-    r"(?:^|_)(?:uuid|guid|index|row|col|column|id)$",
-    re.IGNORECASE,
-)
-_MEASURES = re.compile(r"EulerNumber|NumberOfNeighbors")
-"""What CellProfiler calls numbers, and measures."""
-
 _OF_METADATA = ("Concentration", "Replicate", "Site", "Cell", "Row", "Column", "TableNumber")
-
-
-def is_metadata(name: str) -> bool:
-    """Whether a column describes rows and is no feature."""
-    return name.startswith(("Metadata_", "Store_", "Position_", "Quality_", "Profile_"))
 
 
 @dataclass
@@ -85,6 +68,11 @@ class _Groups:
 class FeatureCheck:
     """Takes a table in blocks, then says what is wrong with it."""
 
+    _low: Floats
+    _high: Floats
+    _shift: Floats
+    _digests: list[hashlib._Hash]
+
     def __init__(self, columns: Sequence[str]) -> None:
         """Begin with the names of all columns; those that are no metadata should be features."""
         self.columns = list(columns)
@@ -105,6 +93,8 @@ class FeatureCheck:
 
     def add(self, block: pd.DataFrame) -> None:
         """Take the next rows."""
+        if not len(block):
+            return
         if not self.rows:
             self._begin(block)
         self.rows += len(block)
@@ -139,7 +129,7 @@ class FeatureCheck:
 
     def findings(self) -> Iterator[Finding]:
         """All findings on the rows that were taken."""
-        yield from self._of_names()
+        yield from check_names(self.features, self.words, sorted(self._odd))
         if not self.rows:
             yield fault("the table has no rows", mend="make it anew")
             return
@@ -169,13 +159,14 @@ class FeatureCheck:
         self._resize(len(self.features))
         first = block[self.features].iloc[0] if len(block) else pd.Series(0.0, self.features)
         numbers = first.to_numpy(np.float64) if self.features else np.zeros(0)
-        # Sums of squares about the first row keep their digits where values are large and alike.
         self._shift = np.where(np.isfinite(numbers), numbers, 0.0)
 
     def _resize(self, size: int) -> None:
         self._nan, self._inf, self._count = (np.zeros(size, np.int64) for _ in range(3))
         self._sum, self._squares = np.zeros(size), np.zeros(size)
-        self._low, self._high = np.full(size, np.nan), np.full(size, np.nan)
+        self._low = np.full(size, np.nan)
+        self._high = np.full(size, np.nan)
+        # Sums of squares about the first row keep their digits where values are large and alike.
         self._shift = np.zeros(size)
         self._digests = [hashlib.sha256() for _ in range(size)]
 
@@ -188,40 +179,6 @@ class FeatureCheck:
             where = " ".join(str(value) for value in block.iloc[row][list(self._key)])
             number = self.rows - len(block) + int(row)
             self._bad.append(f"row {number} {where}: {self.features[int(columns[0])]}")
-
-    def _of_names(self) -> Iterator[Finding]:
-        labels = [name for name in [*self.features, *self.words] if _LABELS.search(name)]
-        if labels:
-            yield fault(
-                f"{counted(len(labels), 'column')} of labels among the features",
-                labels,
-                "name them Metadata_…: a feature that knows the label leaks it",
-            )
-        books = [
-            name
-            for name in self.features
-            if _BOOKKEEPING.search(name) and not _MEASURES.search(name) and name not in labels
-        ]
-        if books:
-            yield warning(
-                f"{counted(len(books), 'feature')} named as an id, a count or a place, not a "
-                "measure of cells",
-                books,
-                "leave them out, or name them Metadata_…",
-            )
-        words = [name for name in self.words if name not in labels]
-        if words:
-            yield warning(
-                f"{counted(len(words), 'column')} of words among the features",
-                words,
-                "name them Metadata_…",
-            )
-        if self._odd:
-            yield warning(
-                f"{counted(len(self._odd), 'column')} of metadata that look like features",
-                sorted(self._odd),
-                "drop the Metadata_ if they were measured: metadata are never compared",
-            )
 
     def _of_numbers(self) -> Iterator[Finding]:
         for kind, counts in (("NaN", self._nan), ("infinite", self._inf)):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from phenovae.base.errors import InputError, PhenovaeError
-from phenovae.base.files import read_json
-from phenovae.base.findings import Finding, counted, fault, gravest_first, note, warning
+from phenovae.base.findings import Finding, counted, fault, gravest_first, warning
 from phenovae.base.lock import lock_state
 from phenovae.cells.shards import sha256_of_pixels
 from phenovae.cells.store import CARD as STORE_CARD
@@ -22,10 +19,10 @@ from phenovae.pipeline.execute import CONFIG_NAME
 from phenovae.pipeline.installation import Examination
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.leaks import audit_leaks
+from phenovae.pipeline.model_doctor import examine_model, once
 from phenovae.pipeline.table_doctor import examine_table
-from phenovae.report.facts import listed, mapping
 from phenovae.screen.well_checks import check_wells, compare_wells, facts_of_wells
-from phenovae.vae.file_names import CARD, DIAGNOSTICS, HISTORY, WEIGHTS
+from phenovae.vae.file_names import CARD, WEIGHTS
 
 _MOSTLY_FLAGGED = 0.5
 _PARTIAL = ("*.partial", ".*.partial", ".*.old")
@@ -46,7 +43,7 @@ def examine_path(path: Path) -> Examination:
         said = [*_left_behind(path.parent, path.name), *findings]
         return Examination(str(path), tuple(facts), gravest_first(said))
     if (path / CARD).is_file() or (path / WEIGHTS).is_file():
-        facts, findings = _of_model(path)
+        facts, findings = examine_model(path)
         return Examination(str(path), tuple(facts), gravest_first(findings))
     left = list(_left_behind(path))
     if left or path.name.endswith(".partial"):
@@ -90,7 +87,7 @@ def _of_run(run: Path) -> Examination:
     said += _named(paths.CELLS, of_cells)
     said += _across(tables)
     if (run / paths.MODEL).is_dir():
-        told, found = _of_model(run / paths.MODEL)
+        told, found = examine_model(run / paths.MODEL)
         facts += [(f"{paths.MODEL}: {name}", text) for name, text in told]
         said += _named(paths.MODEL, found)
     try:
@@ -99,7 +96,7 @@ def _of_run(run: Path) -> Examination:
         said.append(fault(error.what, mend=error.mend or ""))
     else:
         said += [each for each in leaks.findings if each.severity == "fault"] if leaks else []
-    return Examination(str(run), tuple(facts), gravest_first(_once(said)))
+    return Examination(str(run), tuple(facts), gravest_first(once(said)))
 
 
 def _across(tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
@@ -202,105 +199,5 @@ def _of_store(
     return [("store", f"{text}, {checks}")], said, wells
 
 
-def _of_model(folder: Path) -> tuple[list[tuple[str, str]], list[Finding]]:
-    from phenovae.vae.model_files import load_model
-
-    said: list[Finding] = []
-    facts: list[tuple[str, str]] = []
-    try:
-        trained = load_model(folder)
-    except PhenovaeError as error:
-        said.append(fault(error.what, mend=error.mend or "copy the folder anew, or train again"))
-    else:
-        card = trained.card
-        facts.append(
-            (
-                "model",
-                f"{card.recipe.model.size}, {card.recipe.model.latent} latents, epoch "
-                f"{card.summary.kept_epoch} of {card.summary.epochs}",
-            )
-        )
-        said += _of_weights(folder)
-        if card.summary.collapsed:
-            said.append(_collapse("its card says so"))
-        if card.summary.sigma_at_bound:
-            said.append(
-                warning(
-                    "σ stands at its lower bound: the likelihood is held there",
-                    mend="train longer, or raise what the view keeps of noise",
-                )
-            )
-    told_already = any("collapse" in each.what for each in said)
-    said += [e for e in _of_diagnostics(folder) if not (told_already and "collapse" in e.what)]
-    said += _of_history(folder)
-    return facts, _once(said)
-
-
-def _of_weights(folder: Path) -> Iterator[Finding]:
-    from safetensors.numpy import load_file
-
-    odd = [
-        name for name, array in load_file(folder / WEIGHTS).items() if not np.isfinite(array).all()
-    ]
-    if odd:
-        yield fault("weights that are no finite numbers", odd, "train again")
-
-
-def _of_diagnostics(folder: Path) -> Iterator[Finding]:
-    try:
-        told = mapping(read_json(folder / DIAGNOSTICS))
-    except InputError as error:
-        yield note(error.what, mend="phenovae train writes it at its end")
-        return
-    variances = [
-        float(v) for v in listed(told.get("variance_of_mean")) if isinstance(v, int | float)
-    ]
-    active, latent = told.get("active_units"), told.get("latent")
-    if active == 0:
-        yield _collapse(f"0 of {latent} units are active by {DIAGNOSTICS}")
-    elif isinstance(active, int) and isinstance(latent, int) and active < latent / 2:
-        yield note(
-            f"{active} of {latent} units are active",
-            [f"z_{n:03d}" for n, v in enumerate(variances) if v <= 0.01],
-            "fewer latents would do: model.latent",
-        )
-    elbo = told.get("elbo_nats")
-    if not isinstance(elbo, int | float) or not math.isfinite(elbo):
-        yield fault(f"the ELBO in {DIAGNOSTICS} is {elbo}", mend="train again")
-
-
-def _of_history(folder: Path) -> Iterator[Finding]:
-    if not (folder / HISTORY).is_file():
-        yield note(f"there is no {HISTORY}")
-        return
-    try:
-        history = pd.read_csv(folder / HISTORY)
-    except (OSError, ValueError) as error:
-        yield fault(f"{HISTORY} cannot be read: {error}")
-        return
-    numbers = history.select_dtypes("number")
-    bad = [str(name) for name in numbers if np.isinf(numbers[name].to_numpy(np.float64)).any()]
-    bad += [
-        str(name)
-        for name in numbers
-        if str(name).startswith("train_") and numbers[name].isna().any()
-    ]
-    if bad:
-        yield fault(
-            f"{HISTORY} holds values that are no finite numbers", bad, "lower train.learning_rate"
-        )
-
-
-def _collapse(why: str) -> Finding:
-    return fault(
-        f"posterior collapse: {why}",
-        mend="objective.kl_warmup_epochs, objective.free_bits, or a lower objective.beta",
-    )
-
-
 def _named(name: str, findings: list[Finding]) -> list[Finding]:
     return [replace(each, what=f"{name}: {each.what}") for each in findings]
-
-
-def _once(findings: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))
