@@ -14,7 +14,7 @@ from phenovae.cli.main import app
 VERBS = (
     "demo", "run", "config", "download", "sites", "illuminate", "segment", "crop", "import",
     "train", "embed", "profile", "evaluate", "protocols", "compare", "report", "twin", "audit",
-    "repro", "inspect", "export-crops",
+    "doctor", "repro", "inspect", "export-crops",
 )  # fmt: skip
 
 HEAVY = (

@@ -22,9 +22,9 @@ def test_a_replay_as_far_as_the_splits_is_the_same(run: Path, tmp_path: Path) ->
     assert told.out.startswith("before anything runs\nnothing found\n")
     written = json.loads(out.read_text(encoding="utf-8"))
     assert written["same"] is True
-    likeness = {each["output"]: each["likeness"] for each in written["outputs"]}
-    outputs = ("cells", "import.json", "errors.parquet", "splits.parquet")
-    assert likeness == dict.fromkeys(outputs, "byte-identical")
+    assert {each["output"]: each["likeness"] for each in written["outputs"]} == dict.fromkeys(
+        ("cells", "import.json", "errors.parquet", "splits.parquet"), "byte-identical"
+    )
     assert (tmp_path / "a run-repro" / "splits.parquet").is_file()
     assert max(len(line) for line in told.out.splitlines()[:-2]) <= 80
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from phenovae.base.errors import PhenovaeError, RunBusyError
 
@@ -55,6 +55,19 @@ def locked_folder(folder: Path, *, name: str, option: str) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 (folder / _HOLDER).unlink(missing_ok=True)
+
+
+def lock_state(folder: Path) -> tuple[Literal["free", "held", "left behind"], str]:
+    """Whether a process holds a folder's lock, or was killed while it did; and which one it is."""
+    try:
+        file = (folder / _LOCK).open("rb")
+    except OSError:
+        return "free", ""
+    with file:
+        if not _take(file):
+            return "held", _holder(folder)
+    noted = (folder / _HOLDER).exists()
+    return ("left behind", _holder(folder)) if noted else ("free", "")
 
 
 def _holder(folder: Path) -> str:

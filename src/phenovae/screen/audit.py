@@ -6,7 +6,7 @@ Everything is counted from the wells; nothing is expected of a screen beforehand
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
@@ -19,25 +19,9 @@ from phenovae.base.findings import (
     note,
     warning,
 )
-from phenovae.screen.crossing import (
-    PLATE_AND_WELL,
-    Controls,
-    Crossing,
-    Ladders,
-    LargestClass,
-    controls,
-    counting_controls,
-    cross,
-    every_treatment,
-    ladders,
-    largest,
-    layouts,
-    reserved_positions,
-    wells_of,
-)
-from phenovae.screen.design import Design, check_design, treatment_text
-from phenovae.screen.reach import RuleReach, SplitReach, reach_of_rules, reach_of_splits
-from phenovae.screen.sites import Role
+from phenovae.screen.crossing import PLATE_AND_WELL, LargestClass
+from phenovae.screen.design import treatment_text
+from phenovae.screen.structure import Structure, structure_of
 
 _FEW_CONTROLS = 20
 """Controls of a group under which a scale or a covariance fitted on them is uncertain."""
@@ -46,29 +30,9 @@ _LARGE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class StructureAudit:
-    """What was counted of a screen, and what follows from it.
+class StructureAudit(Structure):
+    """What was counted of a screen, and what follows from it."""
 
-    `annotated` and `all_treatments` count by the roles of wells; `with_control_wells` counts
-    positive controls of a known mechanism as wells of their treatment. `layouts` has the plates of
-    each layout.
-    """
-
-    design: Design
-    annotated: Crossing
-    with_control_wells: Crossing
-    all_treatments: Crossing
-    layouts: tuple[tuple[str, ...], ...]
-    ladders: Ladders
-    negative: Controls
-    positive: Controls
-    reserved: tuple[str, ...]
-    largest: LargestClass | None
-    largest_annotated: LargestClass | None
-    largest_annotated_with_controls: LargestClass | None
-    rules: tuple[RuleReach, ...]
-    splits: tuple[SplitReach, ...]
-    plates_a_batch: tuple[int, int]
     findings: tuple[Finding, ...]
 
     def as_dict(self) -> Mapping[str, object]:
@@ -78,30 +42,7 @@ class StructureAudit:
 
 def audit_structure(sites: pd.DataFrame) -> StructureAudit:
     """Audit a table of sites, as `SITES` declares, or of wells with the same columns."""
-    wells = wells_of(sites)
-    with_controls = counting_controls(wells)
-    of_layout: dict[int, list[str]] = {}
-    for plate, number in layouts(wells).items():
-        of_layout.setdefault(number, []).append(plate)
-    on_batches = wells.groupby("Metadata_Batch")["Metadata_Plate"].nunique()
-    found = StructureAudit(
-        design=check_design(sites),
-        annotated=cross(wells),
-        with_control_wells=cross(with_controls),
-        all_treatments=cross(every_treatment(wells)),
-        layouts=tuple(tuple(plates) for plates in of_layout.values()),
-        ladders=ladders(wells),
-        negative=controls(wells, Role.NEGATIVE_CONTROL),
-        positive=controls(wells, Role.POSITIVE_CONTROL),
-        reserved=reserved_positions(wells),
-        largest=largest(wells),
-        largest_annotated=largest(_annotated(wells)),
-        largest_annotated_with_controls=largest(_annotated(with_controls)),
-        rules=reach_of_rules(wells),
-        splits=reach_of_splits(wells),
-        plates_a_batch=_range(on_batches.tolist()),
-        findings=(),
-    )
+    found = structure_of(sites)
     said = [
         *_of_wells(sites),
         *_of_controls(found),
@@ -110,16 +51,7 @@ def audit_structure(sites: pd.DataFrame) -> StructureAudit:
         *_of_rules(found),
         *_of_splits(found),
     ]
-    return replace(found, findings=gravest_first(said))
-
-
-def _range(counts: list[int]) -> tuple[int, int]:
-    return min(counts, default=0), max(counts, default=0)
-
-
-def _annotated(wells: pd.DataFrame) -> pd.DataFrame:
-    treated = wells["Metadata_Role"] == str(Role.TREATMENT)
-    return wells.loc[treated & wells["Metadata_MoA"].notna()]
+    return StructureAudit(**vars(found), findings=gravest_first(said))
 
 
 def _of_wells(sites: pd.DataFrame) -> Iterator[Finding]:
@@ -143,7 +75,7 @@ def _of_wells(sites: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-def _of_controls(found: StructureAudit) -> Iterator[Finding]:
+def _of_controls(found: Structure) -> Iterator[Finding]:
     negative = found.negative
     if not negative.wells:
         yield warning(
@@ -190,7 +122,7 @@ def _of_controls(found: StructureAudit) -> Iterator[Finding]:
             )
 
 
-def _of_crossing(found: StructureAudit) -> Iterator[Finding]:
+def _of_crossing(found: Structure) -> Iterator[Finding]:
     own, batches = found.annotated, found.design.batches
     if own.treatments:
         if batches > 1 and own.in_one_batch > own.treatments / 2:
@@ -236,7 +168,7 @@ def _ladder(confounded: int, compounds: int, line: str) -> Finding:
     )
 
 
-def _of_classes(found: StructureAudit) -> Iterator[Finding]:
+def _of_classes(found: Structure) -> Iterator[Finding]:
     own, counting = found.largest_annotated, found.largest_annotated_with_controls
     if own is not None and own.share > _LARGE_SHARE and found.design.annotated_treatments > 1:
         yield warning(
@@ -261,7 +193,7 @@ def _class_text(one: LargestClass) -> str:
     return f"{treatment_text(*one.name)} is {one.wells:,} of {one.of:,} ({one.share:.1%})"
 
 
-def _of_rules(found: StructureAudit) -> Iterator[Finding]:
+def _of_rules(found: Structure) -> Iterator[Finding]:
     if not found.design.annotated_treatments:
         yield warning(
             "no treatment has a known mechanism: nothing can be scored",
@@ -297,7 +229,7 @@ def _of_rules(found: StructureAudit) -> Iterator[Finding]:
         )
 
 
-def _of_splits(found: StructureAudit) -> Iterator[Finding]:
+def _of_splits(found: Structure) -> Iterator[Finding]:
     for split in found.splits:
         if split.by in ("well", "plate", "batch") and split.groups > 1:
             missed = [
