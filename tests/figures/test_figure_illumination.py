@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,5 +72,28 @@ def test_a_large_screen_names_as_many_plates_as_there_is_room_for() -> None:
         ignore_index=True,
     )
     figure = light_of_screen(table)
-    assert len(figure.axes[-1].get_xticklabels()) <= 30
+    assert len(figure.axes[-1].get_xticklabels()) <= 40
     assert figure.get_size_inches()[0] <= 13
+
+
+@pytest.mark.parametrize(
+    ("plates", "channels", "name"),
+    [(1, 1, "P{}"), (4, 3, "Week1_{:05d}"), (12, 6, "Week1_{:05d}"), (55, 3, "Week1_{:05d}"),
+     (12, 2, "W" * 40 + "{}")],
+)  # fmt: skip
+def test_names_of_plates_and_channels_lie_within_the_picture(
+    plates: int, channels: int, name: str
+) -> None:
+    lights = {f"c{number}": light(0.2) for number in range(channels)}
+    figure = light_of_screen(
+        illumination_table({name.format(number): lights for number in range(plates)})
+    )
+    figure.draw_without_rendering()
+    panels = figure.axes
+    assert len({round(axes.get_window_extent().height, 3) for axes in panels}) == 1
+    for above, below in pairwise(panels):
+        assert above.get_window_extent().y0 > below.get_tightbbox().y1
+    for axes in panels:
+        around = axes.get_tightbbox()
+        assert min(around.x0, around.y0) >= 0
+        assert around.x1 <= figure.bbox.x1

@@ -272,6 +272,21 @@ def test_pictures_of_fields_are_small(content: ReportContent) -> None:
     assert sum(len(each.address) for each in shown) < 14e6
 
 
+def test_the_light_of_many_plates_is_shown_plate_beside_plate(content: ReportContent) -> None:
+    told = content.fields
+    assert told is not None
+    assert told.light is not None
+    few = field_part(content)
+    rows = [told.light.table.assign(Metadata_Plate=f"P{number}") for number in range(4)]
+    many = replace(told.light, table=pd.concat(rows, ignore_index=True))
+    part = field_part(replace(content, fields=replace(told, light=many)))
+    assert few is not None
+    assert part is not None
+    added = len(part.light.pictures) - len(few.light.pictures)
+    assert added == 1
+    assert "each of 4 plates" in part.light.pictures[0].caption
+
+
 def test_light_without_a_function_has_no_picture(content: ReportContent) -> None:
     told = content.fields
     assert told is not None

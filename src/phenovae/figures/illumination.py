@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from phenovae.figures.colours import channel_inks, in_order
-from phenovae.figures.drawing import FAINT, INK, SOFT, in_house_style, name_text, new_figure
+from phenovae.figures.drawing import INK, SOFT, in_house_style, name_text, new_figure
 from phenovae.images.illumination import Illumination
 
 _COLUMNS = 4
 _LEAST = 5.0
 _STEPS = (1, 2, 5, 10, 20, 50)
-_NAMED = 30
+_NAMED = 40
 
 
 @in_house_style
@@ -97,8 +97,8 @@ def light_of_screen(table: pd.DataFrame) -> Figure:
     channels = list(dict.fromkeys(table["Channel"]))
     plates = in_order([str(plate) for plate in table["Metadata_Plate"]])
     place = {plate: number for number, plate in enumerate(plates)}
-    wide = float(np.clip(1.6 + 0.16 * len(plates), 5.0, 13.0))
-    figure = new_figure(wide, 1.55 * len(channels) + 0.9)
+    wide = float(np.clip(1.6 + 0.16 * len(plates), 5.0, 10.0))
+    figure = new_figure(wide, 1.45 * len(channels) + 1.5)
     panels = figure.subplots(len(channels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, channel, ink in zip(panels, channels, channel_inks(channels), strict=True):
         rows = table[table["Channel"] == channel]
@@ -112,14 +112,17 @@ def light_of_screen(table: pd.DataFrame) -> Figure:
         axes.vlines(at[told], after[told], before[told], color=ink, linewidth=0.8, alpha=0.6)
         axes.plot(at[told], before[told], "o", mfc="white", mec=ink, markersize=4.5)
         axes.plot(at[told], after[told], "o", color=ink, markersize=4.5)
-        axes.plot(at[~told], np.zeros((~told).sum()), "x", color=FAINT, markersize=5, clip_on=False)
+        if (
+            not told.all()
+        ):  # a line of no points, not clipped, lies at 0, 0 of the picture
+            axes.plot(at[~told], 0 * at[~told], "x", color=SOFT, markersize=6, clip_on=False)
         axes.set_title(name_text(channel))
         axes.grid(axis="y")
         axes.set_ylim(bottom=0)
     panels[-1].set_xlim(-0.7, len(plates) - 0.3)
     _name_plates(panels[-1], plates)
     panels[0].set_ylim(top=1.08 * panels[0].get_ylim()[1])
-    figure.supylabel("unevenness of the mean of fields [%]", fontsize=9)
+    figure.supylabel("unevenness of the mean [%]", fontsize=9)
     _explain(figure, flat=bool((table["Light_Fallback"] != "").any()))
     return figure
 

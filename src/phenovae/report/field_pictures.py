@@ -14,6 +14,7 @@ _LEFT_OUT = {
     "large": "too large",
     "field": "in a field that was thrown out",
 }
+_FEW_PLATES = 3
 _NOTHING_FOUND = "No field was good enough to be shown with what was found in it."
 
 
@@ -88,6 +89,17 @@ def light_pictures(told: FieldContent, why_not: str) -> Shown:
     if not len(known):
         return Shown([], ["No plate has a light function, so there is none to show."])
     found = []
+    plates = table["Metadata_Plate"].nunique()
+    if plates > _FEW_PLATES:
+        found.append(
+            picture(
+                illumination.light_of_screen(table),
+                f"how even the fields of {plates:,} plates are, before and after correction",
+                f"How uneven the mean of fields is on each of {plates:,} plates, by channel, what "
+                "is left of that corrected, and how uneven the lie of the cells alone would make "
+                "it.",
+            )
+        )
     for plate, lights in told.light.plates.items():
         here = known.loc[known["Metadata_Plate"] == plate]
         fields = int(here["Light_Fields"].max())
