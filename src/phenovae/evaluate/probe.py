@@ -1,38 +1,37 @@
-"""The cell probe: is the mechanism of a cell of an unseen compound in the features, linearly?"""
+"""The probe: is the mechanism of cells or wells of an unseen compound in the features, linearly?"""
 
 from __future__ import annotations
 
 import logging
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from phenovae.base import seeds
+from phenovae.evaluate.recall import Fold, Labels, predict_folds, recall_by_class, recall_interval
 from phenovae.evaluate.statistics import Interval
-from phenovae.profiles.features import Features
+from phenovae.profiles.aggregate import COUNT, Average, aggregate
+from phenovae.profiles.features import Features, FeatureTable
 from phenovae.screen.sites import Role
 
 logger = logging.getLogger(__name__)
 
 _FOLDS = 12
-_CHUNK = 500
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Balanced accuracy over mechanisms of two compounds or more, with its parts."""
+    """Balanced accuracy over mechanisms of two compounds or more, with its parts.
+
+    `rows` were asked about, and `cells` are behind them: as many where a row is a cell.
+    """
 
     value: float
     interval: Interval
     recall: dict[str, float]
+    rows: int
     cells: int
     folds: int
     alone: tuple[str, ...]
@@ -47,6 +46,24 @@ def run_probe(features: Features, *, draws: int, seed: int) -> Probe | None:
     accuracy of the pooled predictions over the mechanisms that have two compounds or more. The
     interval draws compounds within mechanisms. None where fewer than two mechanisms can be learned.
     """
+    random = seeds.generator(seed, "evaluate", "probe", features.name)
+    return _probe(features, draws, random, "the probe")
+
+
+def run_well_probe(
+    features: FeatureTable, *, average: Average = "mean", draws: int, seed: int
+) -> Probe | None:
+    """The same probe of wells: one row a well, the average of the rows that `features` has of it.
+
+    Rows may be cells, sites, or the wells themselves, transformed or not.
+    """
+    metadata, values = aggregate(features.metadata, features.values, "well", average)
+    wells = FeatureTable(features.name, metadata, values, features.columns)
+    random = seeds.generator(seed, "evaluate", "well-probe", features.name)
+    return _probe(wells, draws, random, "the well probe")
+
+
+def _probe(features: Features, draws: int, random: np.random.Generator, asker: str) -> Probe | None:
     metadata = features.metadata
     used = (metadata["Metadata_Role"] == str(Role.TREATMENT)) & metadata["Metadata_MoA"].notna()
     truth = metadata.loc[used, "Metadata_MoA"].to_numpy(dtype=object)
@@ -54,89 +71,38 @@ def run_probe(features: Features, *, draws: int, seed: int) -> Probe | None:
     pairs = pd.DataFrame({"moa": truth, "compound": compounds}).drop_duplicates()
     many = pairs["moa"].value_counts()
     asked = sorted(str(name) for name in many[many > 1].index)
-    folds = min(_FOLDS, int(pairs["compound"].nunique()))
-    if len(asked) < 2 or folds < 2:
+    count = min(_FOLDS, int(pairs["compound"].nunique()))
+    if len(asked) < 2 or count < 2:
         return None
-    predicted = _predict(features.take(used.to_numpy(bool)), truth, compounds, folds)
+    values = features.take(used.to_numpy(bool))
+    folds: list[Fold] = list(GroupKFold(n_splits=count).split(values, truth, compounds))
+    predicted = predict_folds(values, truth, folds, asker=asker)
+    _warn_of_unlearned(truth, compounds, folds, asker)
     right = predicted == truth
-    recall = {name: float(right[truth == name].mean()) for name in asked}
+    recall = recall_by_class(right, truth, asked)
+    behind = metadata.loc[used, COUNT].sum() if COUNT in metadata else len(truth)
     return Probe(
-        value=float(np.mean(list(recall.values()))),
-        interval=_interval(right, truth, compounds, asked, draws, seed, features.name),
-        recall=recall,
-        cells=len(truth),
-        folds=folds,
+        value=float(np.mean(recall)),
+        interval=recall_interval(right, truth, compounds, asked, draws=draws, random=random),
+        recall=dict(zip(asked, recall, strict=True)),
+        rows=len(truth),
+        cells=int(behind),
+        folds=count,
         alone=tuple(sorted(str(name) for name in many[many == 1].index)),
         chance=1 / len(set(truth)),
     )
 
 
-def _predict(
-    values: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.object_],
-    compounds: npt.NDArray[np.object_],
-    folds: int,
-) -> npt.NDArray[np.object_]:
-    # Threads gain nothing on matrices this small, and cost minutes on a machine that is busy.
-    with threadpool_limits(limits=1):
-        return _predict_folds(values, truth, compounds, folds)
-
-
-def _predict_folds(
-    values: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.object_],
-    compounds: npt.NDArray[np.object_],
-    folds: int,
-) -> npt.NDArray[np.object_]:
-    predicted = np.empty(len(truth), dtype=object)
-    short = 0
-    unlearned: set[str] = set()
-    for train, test in GroupKFold(n_splits=folds).split(values, truth, compounds):
-        unlearned |= {
-            str(name)
-            for name in set(truth[test]) - set(truth[train])
-            if len(set(compounds[truth == name])) > 1
-        }
-        if len(set(truth[train])) < 2:
-            predicted[test] = truth[train[0]]
-            continue
-        scaler = StandardScaler().fit(values[train])
-        model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=300)
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", ConvergenceWarning)
-            model.fit(scaler.transform(values[train]), truth[train].astype(str))
-        short += any(issubclass(each.category, ConvergenceWarning) for each in said)
-        predicted[test] = model.predict(scaler.transform(values[test]))
-    if short:
-        logger.warning("the probe's regression did not converge in %d of %d folds", short, folds)
+def _warn_of_unlearned(truth: Labels, compounds: Labels, folds: list[Fold], asker: str) -> None:
+    unlearned = {
+        str(name)
+        for train, test in folds
+        for name in set(truth[test]) - set(truth[train])
+        if len(set(compounds[truth == name])) > 1
+    }
     if unlearned:
         logger.warning(
-            "the probe cannot learn %s: all its compounds fall into one fold",
+            "%s cannot learn %s: all its compounds fall into one fold",
+            asker,
             ", ".join(sorted(unlearned)),
         )
-    return predicted
-
-
-def _interval(
-    right: npt.NDArray[np.bool_],
-    truth: npt.NDArray[np.object_],
-    compounds: npt.NDArray[np.object_],
-    asked: list[str],
-    draws: int,
-    seed: int,
-    name: str,
-) -> Interval:
-    random = seeds.generator(seed, "evaluate", "probe", name)
-    recalls = np.zeros((draws, len(asked)))
-    for column, mechanism in enumerate(asked):
-        here = truth == mechanism
-        codes, known = pd.factorize(compounds[here])
-        correct = np.bincount(codes, weights=right[here].astype(float), minlength=len(known))
-        total = np.bincount(codes, minlength=len(known))
-        for start in range(0, draws, _CHUNK):
-            size = min(_CHUNK, draws - start)
-            drawn = random.integers(0, len(known), (size, len(known)))
-            share = correct[drawn].sum(axis=1) / total[drawn].sum(axis=1)
-            recalls[start : start + size, column] = share
-    low, high = np.quantile(recalls.mean(axis=1), (0.025, 0.975))
-    return Interval(float(low), float(high))
