@@ -26,7 +26,12 @@ def world(count: int, features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     mechanism = compound % MECHANISMS
     random = np.random.default_rng(0)
     own = random.normal(size=(MECHANISMS, features))[mechanism]
-    return own + 5 * random.normal(size=(count, features)), compound, mechanism, compound % BATCHES
+    return (
+        own + 5 * random.normal(size=(count, features)),
+        compound,
+        mechanism,
+        compound // MECHANISMS % BATCHES,
+    )
 
 
 def by_blocks(count: int, features: int) -> tuple[float, int]:
