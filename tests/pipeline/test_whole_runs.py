@@ -83,7 +83,7 @@ def test_the_scores_stand_beside_their_baselines(name: str, request: pytest.Fixt
         for metric in ("NSC", "NSCB")
     } | {("model", "cell-probe", "probe"), ("intensity", "cell-probe", "probe")}
     counts = {("cell_count", "cell-count", metric) for metric in ("NSC", "NSCB")}
-    ranked = {each for each in found if each[2].endswith(" mAP")}
+    ranked = {each for each in found if str(each[2]).endswith(" mAP")}
     assert found - ranked == wanted | (counts if name == "twin_run" else set())
     assert ("model", "cells-mean", "NSC mAP") in ranked
     assert any(record["value"] is not None for record in told if record["metric"] == "NSC")
