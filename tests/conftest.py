@@ -34,6 +34,19 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for public data; begin with the longest, so that none is left for the end."""
+    for item in items:
+        if "public_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.public_data)
+
+    def allowed(item: pytest.Item) -> float:
+        marker = item.get_closest_marker("timeout")
+        return float(marker.args[0]) if marker else 0.0
+
+    items.sort(key=lambda item: allowed(item) < 900)
+
+
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.pipeline.runs import program
 
-THREADS = {"OMP_NUM_THREADS": "2"}
+THREADS = {"OMP_NUM_THREADS": "1"}
+"""Beside other tests, threads that wait for each other turn minutes into quarters of an hour."""
 MOST_OF_MODEL = 0.75
 """Intensity must stay below this share of the model's score by every protocol for small sets."""
 MOST_BY_WHITENED_NSCB = 0.9
@@ -21,9 +22,9 @@ def _scores(run: Path) -> dict[tuple[str, str, str], dict[str, float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path: Path) -> None:
-    told = program("-q", "demo", "--out", tmp_path / "demo", environment=THREADS, seconds=800)
+    told = program("-q", "demo", "--out", tmp_path / "demo", environment=THREADS, seconds=1400)
     assert told.code == 0, told.err
     scores = _scores(tmp_path / "demo")
     for protocol in ("cells-mean", "cells-mean-whitened"):
@@ -43,14 +44,14 @@ def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_a_world_without_mechanisms_scores_at_chance(tmp_path: Path) -> None:
     settings = ("twin.effect=0", "train.epochs=6", "evaluate.draws=2000", "report.umap=false")
     told = program(
         "-q", "demo", "--out", tmp_path / "null",
         *(part for each in settings for part in ("--set", each)),
         environment=THREADS,
-        seconds=800,
+        seconds=1400,
     )  # fmt: skip
     assert told.code == 0, told.err
     asked = [each for each in _scores(tmp_path / "null").values() if "p_value" in each]
