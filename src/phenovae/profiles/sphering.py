@@ -97,7 +97,7 @@ def fit_sphering(options: SphereOptions, seen: ControlRows) -> Linear:
     ddof = 1 if options.mode == "singular" else options.ddof
     covariance = inside.products / (inside.count - ddof)
     shrinkage = 0.0
-    before = _before(options, covariance)
+    before = _before(options, covariance, inside.count)
     if options.shrinkage == "ledoit-wolf":
         shrinkage = _shrinkage((seen.collected()[:, kept] - inside.mean) * before)
     matrix = _sphering_matrix(options, covariance, before, inside.count, shrinkage)
@@ -122,11 +122,15 @@ def varying(found: Products, names: tuple[str, ...]) -> Mask:
     return ~constant
 
 
-def _before(options: SphereOptions, covariance: Matrix) -> Vector:
-    if options.method.endswith("-cor"):
-        found: Vector = 1 / np.sqrt(np.diag(covariance))
-        return found
-    return np.ones(len(covariance))
+def _before(options: SphereOptions, covariance: Matrix, rows: int) -> Vector:
+    if not options.method.endswith("-cor"):
+        return np.ones(len(covariance))
+    variances = np.diag(covariance)
+    if options.mode == "singular":
+        # Spherize standardises by n, and takes the singular values of that.
+        variances = variances * ((rows - 1) / rows)
+    found: Vector = 1 / np.sqrt(variances)
+    return found
 
 
 def _sphering_matrix(
