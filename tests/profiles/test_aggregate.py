@@ -134,6 +134,82 @@ def test_a_treatment_of_two_mechanisms_is_refused() -> None:
         aggregate(rows, np.zeros((2, 1)), "treatment", "mean")
 
 
+@pytest.mark.parametrize(
+    ("column_name", "level", "what"),
+    [
+        ("Metadata_Batch", "well", "batches"), ("Metadata_Batch", "plate", "batches"),
+        ("Metadata_MoA", "site", "mechanisms"), ("Metadata_MoA", "plate", "mechanisms"),
+    ],
+)  # fmt: skip
+def test_what_rows_of_a_group_must_share_is_refused_where_they_do_not(
+    column_name: str, level: Level, what: str
+) -> None:
+    rows = pd.DataFrame(cells("a", 1, 2, moa="M"))
+    rows.loc[1, column_name] = "other"
+    with pytest.raises(InputError, match=f"Plate P1.* has two {what}"):
+        aggregate(rows, np.zeros((2, 1)), level, "mean")
+
+
+def test_metadata_of_any_name_stay_only_where_rows_share_them() -> None:
+    rows = pd.DataFrame(cells("a", 1, 2) + cells("a", 1, 1, well="B03"))
+    rows["Metadata_Operator"] = ["x", "y", "z"]
+    rows["Metadata_Stain"] = ["s", "s", None]
+    rows["Metadata_Replicate"] = [1, 1, 2]
+    well, _ = aggregate(rows, np.zeros((3, 1)), "well", "mean")
+    assert "Metadata_Operator" not in well
+    assert well["Metadata_Replicate"].tolist() == [1, 2]
+    assert well["Metadata_Stain"].isna().tolist() == [False, True]
+    plate, _ = aggregate(rows, np.zeros((3, 1)), "plate", "mean")
+    assert not {"Metadata_Operator", "Metadata_Stain", "Metadata_Replicate"} & set(plate)
+    assert plate["Profile_Wells"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("Metadata_Well", "well"),
+        ("Metadata_Concentration", "treatment"),
+        ("Metadata_Plate", "plate"),
+    ],
+)
+def test_rows_without_a_key_are_refused_rather_than_put_elsewhere(name: str, level: Level) -> None:
+    rows = pd.DataFrame(cells("a", 1, 3))
+    rows.loc[2, name] = None
+    with pytest.raises(InputError, match=f"1 of 3 rows have no {name.removeprefix('Metadata_')}"):
+        aggregate(rows, np.zeros((3, 1)), level, "mean")
+
+
+def test_rows_of_one_treatment_in_two_roles_stay_apart() -> None:
+    rows = pd.DataFrame(cells("a", 1) + cells("a", 1, well="B03", role="negative_control"))
+    for level in ("plate", "treatment"):
+        found, values = aggregate(rows, column([1, 5]), level, "mean")
+        assert found["Metadata_Role"].tolist() == ["negative_control", "treatment"]
+        assert values[:, 0].tolist() == [5, 1]
+
+
+def test_wells_are_counted_through_the_level_of_plates() -> None:
+    rows = pd.DataFrame(cells("a", 1) + cells("a", 1, well="B03") + cells("a", 1, plate="P2"))
+    plates, values = aggregate(rows, column([1, 3, 8]), "plate", "mean")
+    assert values[:, 0].tolist() == [2, 8]
+    assert plates["Profile_Wells"].tolist() == [2, 1]
+    found, values = aggregate(plates, values, "treatment", "mean")
+    assert values.tolist() == [[5]]
+    assert found["Profile_Wells"].tolist() == [3]
+    assert found["Plates"].tolist() == [frozenset({"P1", "P2"})]
+
+
+def test_categories_sort_as_the_words_that_they_are() -> None:
+    rows = pd.DataFrame(
+        [row for name in "cab" for row in cells(name, 1, moa="M", well=f"B-{name}")]
+    )
+    expected, _ = aggregate(rows, column([1, 2, 3]), "treatment", "mean")
+    for name in ("Metadata_Compound", "Metadata_MoA", "Metadata_Role", "Metadata_Batch"):
+        rows[name] = pd.Categorical(rows[name], categories=pd.unique(rows[name]))
+    found, values = aggregate(rows, column([1, 2, 3]), "treatment", "mean")
+    assert values[:, 0].tolist() == [2, 3, 1]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
 @pytest.mark.parametrize("average", ["mean", "median"])
 @pytest.mark.parametrize("level", ["site", "well", "treatment"])
 def test_nothing_averages_to_nothing(level: Level, average: Average) -> None:

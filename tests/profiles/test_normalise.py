@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from phenovae.base.errors import InputError
+from phenovae.profiles.control_rows import ControlRows
 from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.normalise import Fitted, TransformOptions, fit
-from phenovae.profiles.places import Places
+from phenovae.profiles.normalise import ControlTransform, Fitted, fit
+from phenovae.profiles.places import Labels, Places
 from phenovae.profiles.scaling import ZScoreOptions
 from phenovae.profiles.sphering import SphereOptions
 
@@ -49,12 +50,14 @@ class OfOnePlate:
 
 
 def plate(rows: int) -> Places:
-    return Places(np.full(rows, "P", object), np.full(rows, "B", object))
+    zeros = np.zeros(rows, np.int64)
+    return Places(rows, Labels(zeros, ("P",)), Labels(zeros, ("B",)))
 
 
-def fitted(options: TransformOptions, values: Matrix, controls: Mask) -> OfOnePlate:
+def fitted(options: ControlTransform, values: Matrix, controls: Mask) -> OfOnePlate:
     """Fit on the rows that `controls` marks."""
-    return OfOnePlate(fit(options, values[controls], plate(int(controls.sum()))))
+    seen = ControlRows.of(values[controls], plate(int(controls.sum())))
+    return OfOnePlate(fit(options, seen))
 
 
 def first(count: int, total: int) -> np.ndarray:
@@ -158,7 +161,7 @@ def test_the_covariance_is_divided_by_n_less_ddof(ddof: Ddof) -> None:
     options=st.sampled_from((ZScoreOptions(), whiten(0.0), whiten(1.0), whiten(0.1, "relative"))),
 )  # fmt: skip
 def test_what_was_treated_is_not_looked_at(
-    seed: int, scale: float, options: TransformOptions
+    seed: int, scale: float, options: ControlTransform
 ) -> None:
     values = correlated(seed, 60, 4)
     changed = values.copy()
@@ -170,7 +173,7 @@ def test_what_was_treated_is_not_looked_at(
 
 @pytest.mark.parametrize("options", [ZScoreOptions(), whiten(0.0)])
 def test_a_feature_constant_among_the_controls_is_dropped_and_said(
-    options: TransformOptions, caplog: pytest.LogCaptureFixture
+    options: ControlTransform, caplog: pytest.LogCaptureFixture
 ) -> None:
     values = correlated(0, 40, 3)
     values[:, 1] = 0.1
@@ -222,7 +225,7 @@ def test_a_duplicated_feature_is_no_reason_to_fail() -> None:
 
 
 @pytest.mark.parametrize("options", [ZScoreOptions(), whiten(1.0)])
-def test_few_controls_are_said(options: TransformOptions, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_controls_are_said(options: ControlTransform, caplog: pytest.LogCaptureFixture) -> None:
     values = correlated(0, 40, 2)
     fitted(options, values, first(19, 40))
     assert f"only 19 controls fit the {options.name}" in caplog.text
@@ -233,7 +236,7 @@ def test_few_controls_are_said(options: TransformOptions, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("options", [ZScoreOptions(), whiten(1.0)])
-def test_two_controls_are_the_least(options: TransformOptions) -> None:
+def test_two_controls_are_the_least(options: ControlTransform) -> None:
     values = np.array([[0.0], [1.0], [5.0]])
     for count in (0, 1):
         with pytest.raises(InputError, match=f"{count} control rows cannot fit") as said:

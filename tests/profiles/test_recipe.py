@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from tests.profiles.screens import cells, controls, table
 
 from phenovae.base.errors import InputError
+from phenovae.profiles.control_rows import ControlRows
 from phenovae.profiles.normalise import fit
 from phenovae.profiles.places import Places
 from phenovae.profiles.recipe import Profiles, Recipe, make_profiles
@@ -64,9 +65,8 @@ def test_means_commute_with_a_transform_and_medians_need_not() -> None:
         return make_profiles(features, made).values
 
     everywhere = Places.of(features.metadata)
-    whitening = fit(
-        SphereOptions(regularization=0.1), features.values[:30], everywhere.take(slice(30))
-    )
+    seen = ControlRows.of(features.values[:30], everywhere.take(slice(30)))
+    whitening = fit(SphereOptions(regularization=0.1), seen)
     np.testing.assert_allclose(
         profile("mean", transformed=True),
         whitening.apply(profile("mean", transformed=False), everywhere),

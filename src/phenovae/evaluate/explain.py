@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from phenovae.evaluate.batches import BatchKey
 from phenovae.evaluate.protocol import Protocol
 from phenovae.profiles.coral import CoralOptions
+from phenovae.profiles.harmony import HarmonyOptions
 from phenovae.profiles.levels import Level
 from phenovae.profiles.normalise import TransformOptions
 from phenovae.profiles.places import By
@@ -109,6 +110,8 @@ def _transform(options: TransformOptions) -> str:
         return f"sphering by {_METHODS[options.method]} ({strength}{most}{shrunk})"
     if isinstance(options, CoralOptions):
         return f"CORAL {_BY[options.by]} (λ = {options.regularization:g})"
+    if isinstance(options, HarmonyOptions):
+        return f"Harmony {_BY[options.by]} (θ = {options.diversity:g}), fitted on all rows"
     return f"{options.factors} factors"
 
 

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from phenovae.base.options import Options
+from phenovae.profiles.control_rows import FEW, ControlRows
 from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.places import By, Groups, Places
+from phenovae.profiles.moments import raw_products_by_group
+from phenovae.profiles.places import By, Groups, Places, listed
 
 logger = logging.getLogger(__name__)
-
-_FEW = 20
 
 
 class CoralOptions(Options):
@@ -37,6 +37,12 @@ class Coral:
     groups: Groups
     matrices: npt.NDArray[np.float64]
     kept: Mask
+    mixes: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many features come out."""
+        return int(self.matrices.shape[2])
 
     def apply(self, values: Matrix, places: Places) -> Matrix:
         """Transform rows of features. Raises InputError for a row of a group that is not known."""
@@ -48,26 +54,28 @@ class Coral:
         return mapped
 
 
-def fit_coral(options: CoralOptions, seen: Matrix, places: Places) -> Coral:
+def fit_coral(options: CoralOptions, seen: ControlRows) -> Coral:
     """Fit on control rows, which should be centred already: moments are not centred again."""
-    groups = Groups.of(places, options.by)
-    codes = groups.codes(places)
-    ridge = options.regularization * np.eye(seen.shape[1])
-    target = _power(seen.T @ seen / len(seen) + ridge, 0.5)
-    few = []
-    matrices = []
-    for code, name in enumerate(groups.names):
-        own = seen[codes == code]
-        if len(own) < _FEW:
-            few.append(f"{name} ({len(own)})")
-        matrices.append(_power(own.T @ own / len(own) + ridge, -0.5) @ target)
+    groups = Groups.of(seen.places, options.by)
+    sizes = groups.sizes(seen.places)
+    few = [f"{name} ({size})" for name, size in zip(groups.names, sizes, strict=True) if size < FEW]
     if few:
-        logger.warning("coral aligns groups of few controls: %s", ", ".join(few))
-    return Coral(groups, np.stack(matrices), np.ones(seen.shape[1], bool))
+        logger.warning("coral aligns groups of few controls: %s", listed(few))
+    own, total = raw_products_by_group(seen.by_group(groups), len(groups), len(seen.names))
+    pooled = own.sum(axis=0) / len(seen)
+    centre = total.sum(axis=0) / len(seen)
+    if centre @ centre > 0.5 * np.trace(pooled):
+        logger.warning("coral is given controls that are not centred: put a z-score before it")
+    target = _power(pooled, options.regularization, 0.5)
+    matrices = [
+        _power(moment / size, options.regularization, -0.5) @ target
+        for moment, size in zip(own, sizes, strict=True)
+    ]
+    return Coral(groups, np.stack(matrices), np.ones(len(seen.names), bool))
 
 
-def _power(matrix: Matrix, exponent: float) -> Matrix:
-    """A power of a symmetric positive definite matrix."""
-    values, axes = np.linalg.eigh(matrix)
-    raised: Matrix = (axes * values**exponent) @ axes.T
+def _power(moment: Matrix, added: float, exponent: float) -> Matrix:
+    """A power of a symmetric matrix without negative eigenvalues, to each of which λ is added."""
+    values, axes = np.linalg.eigh(moment)
+    raised: Matrix = (axes * (np.maximum(values, 0.0) + added) ** exponent) @ axes.T
     return raised

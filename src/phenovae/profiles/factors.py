@@ -5,18 +5,26 @@ Ljosa et al. 2013 found factors of single cells, averaged to wells, to tell mech
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import warnings
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
-from phenovae.base import seeds
 from phenovae.base.errors import InputError
 from phenovae.base.options import Options
-from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.places import Places
+from phenovae.profiles.control_rows import ControlRows
+from phenovae.profiles.features import Matrix
+from phenovae.profiles.moments import Products
+from phenovae.profiles.sphering import Linear, varying
+
+logger = logging.getLogger(__name__)
+
+# Rounds that scikit-learn's fit takes at most, and by how little the log likelihood of all rows
+# grows in its last.
+_ROUNDS = 1000
+_TOLERANCE = 1e-2
 
 
 class FactorOptions(Options):
@@ -24,44 +32,53 @@ class FactorOptions(Options):
 
     name: Literal["factors"] = "factors"
     factors: int = Field(50, ge=1, description="number of factors")
-    sample: int = Field(
-        50_000, ge=100, description="control rows that the factors are fitted on, at most"
-    )
 
 
-@dataclass(frozen=True)
-class Factors:
-    """(x - centre) @ matrix: the expected factors of a row, given its features."""
+def fit_factors(options: FactorOptions, seen: ControlRows) -> Linear:
+    """Fit on control rows: a row becomes its expected factors, given its features.
 
-    centre: npt.NDArray[np.float64]
-    matrix: npt.NDArray[np.float64]
-    kept: Mask
-
-    def apply(self, values: Matrix, places: Places) -> Matrix:
-        """Transform rows of features."""
-        del places
-        mapped: Matrix = (values - self.centre) @ self.matrix
-        return mapped
-
-
-def fit_factors(options: FactorOptions, seen: Matrix) -> Factors:
-    """Fit on control rows, a fixed random sample of them where there are many.
-
-    Raises InputError where there are not more rows and features than factors.
+    Features that do not vary among the controls are dropped. Raises InputError where there are not
+    more rows and features than factors.
     """
     from sklearn.decomposition import FactorAnalysis
+    from sklearn.exceptions import ConvergenceWarning
 
-    if options.factors >= min(seen.shape):
+    found = seen.products()
+    kept = varying(found, seen.names)
+    inside = found.of(kept)
+    if options.factors >= min(len(seen), int(kept.sum())):
         raise InputError(
-            f"{options.factors} factors cannot be told from {seen.shape[0]} control rows of "
-            f"{seen.shape[1]} features",
+            f"{options.factors} factors cannot be told from {len(seen)} control rows of "
+            f"{int(kept.sum())} features",
             mend="ask for fewer factors",
         )
-    if len(seen) > options.sample:
-        random = seeds.generator(0, "profiles", "factors")
-        seen = seen[np.sort(random.choice(len(seen), options.sample, replace=False))]
-    model = FactorAnalysis(n_components=options.factors, svd_method="lapack").fit(seen)
-    noise = model.noise_variance_
+    rows = _rows_of_the_same_covariance(inside)
+    # The likelihood is counted a row, and these stand for more.
+    tolerance = _TOLERANCE * len(rows) / inside.count
+    model = FactorAnalysis(options.factors, tol=tolerance, max_iter=_ROUNDS, svd_method="lapack")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows)
+    if model.n_iter_ == _ROUNDS:
+        logger.warning("%d factors have not settled in %d rounds", options.factors, _ROUNDS)
+    noise = np.maximum(model.noise_variance_, np.finfo(np.float64).eps * np.diag(_of(inside)))
     weighted = model.components_ / noise
     posterior = np.linalg.inv(np.eye(options.factors) + weighted @ model.components_.T)
-    return Factors(model.mean_, weighted.T @ posterior, np.ones(seen.shape[1], bool))
+    return Linear(inside.mean, weighted.T @ posterior, kept, mixes=True)
+
+
+def _of(found: Products) -> Matrix:
+    return found.products / found.count
+
+
+def _rows_of_the_same_covariance(found: Products) -> Matrix:
+    """Two rows a feature, of mean 0, that have the covariance of all rows: factors rest on no more.
+
+    So it costs the same for a thousand controls as for millions.
+    """
+    covariance = _of(found)
+    widths = np.sqrt(np.diag(covariance))
+    values, axes = np.linalg.eigh(covariance / widths[:, None] / widths[None, :])
+    half = np.sqrt(np.maximum(values, 0.0))[:, None] * axes.T * widths
+    rows: Matrix = np.concatenate([half, -half]) * np.sqrt(len(half))
+    return rows

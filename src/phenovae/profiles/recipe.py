@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
 from phenovae.base.errors import InputError
 from phenovae.base.options import Options
-from phenovae.profiles.aggregate import COUNT, TRIM, Average, aggregate, group, sums
+from phenovae.profiles.aggregate import COUNT, TRIM, Average, aggregate
 from phenovae.profiles.features import Features, Mask, Matrix
-from phenovae.profiles.levels import LEVELS, WELL, Level, above
-from phenovae.profiles.normalise import Fitted, TransformOptions, apply_in_order, fit_in_order
+from phenovae.profiles.levels import LEVELS, Level, above
+from phenovae.profiles.normalise import TransformOptions
 from phenovae.profiles.places import Places
+from phenovae.profiles.streaming import enough_cells, first_average, fitted_blocks, read_pieces
+from phenovae.profiles.transforming import Transforms
 from phenovae.screen.sites import Role
 
 logger = logging.getLogger(__name__)
-
-Columns = npt.NDArray[np.int64]
 
 
 class Step(Options):
@@ -76,10 +74,21 @@ class Recipe(Options):
             raise ValueError("levels must rise and end with treatment")
         if self.levels[0].level == "cell":
             raise ValueError("averaging starts from cells: cell is no level to average into")
+        if self.feature_groups:
+            _check_pattern(self.feature_groups)
         known = {"cell", *(step.level for step in self.levels[:-1])}
         if self.transform_at not in known:
             raise ValueError(f"transform_at must be one of {', '.join(sorted(known))}")
         return self
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"feature_groups is no regular expression: {error}") from error
+    if not groups:
+        raise ValueError("feature_groups needs brackets around what names the group")
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,9 @@ class Profiles:
     `metadata` has Batches, Plates, Profile_Cells and Profile_Wells beside the treatment's own;
     `cells` are those behind all profiles (0: not known); `fitted_on` is the number of rows that the
     transforms were fitted on, `transformed_at` their level; `left_out` names wells of too few
-    cells.
+    cells, `dropped` features that do not vary where a transform was fitted (`sphere 3` being an
+    axis of a sphering), or that are of no group of features. `transductive` names the transforms
+    that were fitted on all rows of their level, treated ones too.
     """
 
     metadata: pd.DataFrame
@@ -98,6 +109,8 @@ class Profiles:
     fitted_on: int
     transformed_at: Level
     left_out: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    transductive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,39 +120,6 @@ class _Rows:
     level: Level
 
 
-@dataclass
-class _Transforms:
-    """The recipe's transforms, for each group of features: fitted on the controls of whatever rows
-    they first meet.
-    """
-
-    recipe: Recipe
-    columns: tuple[str, ...]
-    fitted: list[tuple[slice | Columns, list[Fitted]]] = field(default_factory=list)
-    fitted_on: int = 0
-
-    def fit(self, metadata: pd.DataFrame, seen: Matrix, controls: Mask) -> None:
-        if self.recipe.transforms and not controls.any():
-            raise InputError(
-                "the screen has no negative controls, on which this protocol fits its transforms",
-                mend="name the controls in the metadata, or set evaluate.fit_on to all_wells",
-            )
-        places = Places.of(metadata.loc[controls])
-        self.fitted_on = int(controls.sum())
-        if not self.recipe.transforms:
-            return
-        for columns in feature_groups(self.columns, self.recipe.feature_groups):
-            fits = fit_in_order(self.recipe.transforms, seen[:, columns], places)
-            self.fitted.append((columns, fits))
-
-    def apply(self, metadata: pd.DataFrame, values: Matrix) -> Matrix:
-        if not self.fitted:
-            return values
-        places = Places.of(metadata)
-        found = [apply_in_order(fits, values[:, columns], places) for columns, fits in self.fitted]
-        return found[0] if len(found) == 1 else np.hstack(found)
-
-
 def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = False) -> Profiles:
     """Profiles of all annotated treatments by a recipe.
 
@@ -147,25 +127,35 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     where the recipe says so). Negative controls fit the transforms; with `with_controls` they
     become profiles too, whose mechanism is their compound's name. With `fit_on` all_wells every
     row fits the transforms, whatever its role. Where the recipe takes means, cells are averaged
-    block by block. Raises InputError where transforms are to be fitted on controls and there are
-    none, or the features come at a level that the recipe cannot start from.
+    block by block; those that fit are read once for every transform, where they are too many to be
+    kept. Transforms of `transductive` see every row of enough cells. Raises InputError where
+    transforms are to be fitted on controls and there are
+    none, or the features come at a level that the recipe cannot start from; MissingExtraError
+    where a transform needs a package that is not there.
     """
     at = level_of_transforms(features.level, recipe)
-    enough, left_out = _enough_cells(features, recipe.minimum_cells)
-    metadata = features.metadata
+    enough, left_out = enough_cells(features, recipe.minimum_cells)
+    metadata = _with_roles_of(recipe, features.metadata)
     treated, controls = treated_rows(metadata, recipe) & enough, _fitting(metadata, recipe) & enough
-    transforms = _Transforms(recipe, features.columns)
-    if at == features.level:
-        transforms.fit(metadata, features.take(controls), controls)
+    transforms = Transforms(recipe.transforms, features.columns, recipe.feature_groups)
     steps = [step for step in recipe.levels if above(step.level, features.level)]
     first, *others = steps or [recipe.levels[-1]]
     wanted = treated | controls
     if first.level == "treatment":
         wanted = _profiled(metadata, recipe, with_controls=with_controls) & enough
-    rows = _first_step(features, wanted, transforms, first)
+    elif transforms.transductive:
+        wanted = enough
+    if at == features.level:
+        source = fitted_blocks(features, metadata, transforms, controls, enough)
+    else:
+        source = read_pieces(features)
+    averaged = first_average(
+        source, features, metadata, wanted, transforms, first.level, first.average, first.trim
+    )
+    rows = _Rows(*averaged, first.level)
     for step in others:
         if rows.level == at:
-            rows = _transformed(rows, transforms)
+            rows = _transformed(rows, transforms, recipe)
         if step.level == "treatment":
             keep = _profiled(rows.metadata, recipe, with_controls=with_controls)
             rows = _Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
@@ -181,6 +171,8 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
         transforms.fitted_on,
         at,
         left_out,
+        transforms.dropped,
+        transforms.transductive,
     )
 
 
@@ -198,28 +190,6 @@ def level_of_transforms(level: Level, recipe: Recipe) -> Level:
             mend=f"give it {recipe.transform_at}s, or use a protocol for {level}s",
         )
     return level
-
-
-def feature_groups(columns: Sequence[str], pattern: str) -> list[slice | Columns]:
-    """Which features are transformed together: all, or those that the pattern gives one name.
-
-    Features without a name of a group are left out with a warning; where none has one, all are one
-    group.
-    """
-    names = [_group_name(pattern, column) for column in columns] if pattern else []
-    known = sorted({name for name in names if name})
-    if not known:
-        return [slice(None)]
-    left = [column for column, name in zip(columns, names, strict=True) if not name]
-    if left:
-        logger.warning("%d features are of no group and left out, as %s", len(left), left[0])
-    named = np.array(names, dtype=object)
-    return [np.flatnonzero(named == name) for name in known]
-
-
-def _group_name(pattern: str, column: str) -> str:
-    found = re.search(pattern, column)
-    return found.group(1).lower() if found else ""
 
 
 def has_controls(features: Features) -> bool:
@@ -252,54 +222,19 @@ def _profiled(rows: pd.DataFrame, recipe: Recipe, *, with_controls: bool) -> Mas
     return treated | _negative(rows) if with_controls else treated
 
 
-def _first_step(features: Features, wanted: Mask, transforms: _Transforms, step: Step) -> _Rows:
-    """Average the wanted rows, transformed where transforms are fitted, into the first level."""
-    metadata = features.metadata.loc[wanted]
-    if step.average != "mean":
-        values = transforms.apply(metadata, features.take(wanted))
-        return _Rows(*aggregate(metadata, values, step.level, step.average, step.trim), step.level)
-    groups = group(metadata, step.level)
-    total = sums(_wanted_blocks(features, wanted, transforms), groups)
-    sizes = np.bincount(groups.codes, minlength=len(groups))
-    return _Rows(groups.rows, total / sizes[:, None], step.level)
+def _with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
+    """Metadata in which positive controls are treatments, where the recipe says so."""
+    if recipe.positive_controls == "apart":
+        return rows
+    positive = (rows["Metadata_Role"] == str(Role.POSITIVE_CONTROL)) & rows["Metadata_MoA"].notna()
+    roles = rows["Metadata_Role"].astype(object).where(~positive, str(Role.TREATMENT))
+    return rows.assign(Metadata_Role=roles)
 
 
-def _wanted_blocks(
-    features: Features, wanted: Mask, transforms: _Transforms
-) -> Iterator[tuple[int, Matrix]]:
-    seen = 0
-    for start, values in features.blocks():
-        here = wanted[start : start + len(values)]
-        block = values if here.all() else values[here]
-        if transforms.fitted:
-            rows = features.metadata.iloc[start : start + len(values)]
-            block = transforms.apply(rows.loc[here], block)
-        yield seen, block
-        seen += len(block)
-
-
-def _transformed(rows: _Rows, transforms: _Transforms) -> _Rows:
-    controls = _fitting(rows.metadata, transforms.recipe)
-    transforms.fit(rows.metadata, rows.values[controls], controls)
-    values = transforms.apply(rows.metadata, rows.values)
+def _transformed(rows: _Rows, transforms: Transforms, recipe: Recipe) -> _Rows:
+    controls = _fitting(rows.metadata, recipe)
+    values = transforms.fit_and_apply(rows.values, Places.of(rows.metadata), controls)
     return _Rows(rows.metadata, values, rows.level)
-
-
-def _enough_cells(features: Features, minimum: int) -> tuple[Mask, tuple[str, ...]]:
-    """Which rows are of wells of enough cells, and the names of the wells that are not."""
-    rows = features.metadata
-    if minimum <= 1 or (features.level != "cell" and COUNT not in rows):
-        return np.ones(len(rows), bool), ()
-    counted = rows[COUNT] if COUNT in rows else pd.Series(1, index=rows.index)
-    wells = [rows[name].astype(str) for name in WELL]
-    cells = counted.groupby(wells).transform("sum")
-    few = (cells < minimum).to_numpy(bool)
-    names = sorted(
-        {f"{plate} {well}" for plate, well in zip(*(w[few] for w in wells), strict=True)}
-    )
-    if names:
-        logger.warning("%d wells of fewer than %d cells are left out", len(names), minimum)
-    return ~few, tuple(names)
 
 
 def _cells_behind(features: Features, treated: Mask) -> int:

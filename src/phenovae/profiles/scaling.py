@@ -8,18 +8,19 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phenovae.base.errors import InputError
 from phenovae.base.options import Options
+from phenovae.profiles.control_rows import ControlRows
 from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.places import By, Groups, Places
+from phenovae.profiles.moments import is_constant
+from phenovae.profiles.places import By, Groups, Places, listed
 
 logger = logging.getLogger(__name__)
 
 Constant = Literal["drop", "keep", "error"]
 
-_CONSTANT = 1e-12
 _MAD_TO_SIGMA = 1.482602218505602  # 1 / Φ⁻¹(3/4): the MAD of a normal distribution is σ / 1.4826
 
 
@@ -55,6 +56,12 @@ class PercentileOptions(_Scaled):
     high: float = Field(99.0, gt=0, le=100, description="percentile that becomes 1")
     by: By = Field("plate", description="rows that are fitted together")
 
+    @model_validator(mode="after")
+    def _rising(self) -> PercentileOptions:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
 
 ScalingOptions = ZScoreOptions | RobustZOptions | PercentileOptions
 
@@ -67,61 +74,86 @@ class Scaling:
     centre: Matrix
     factor: Matrix
     kept: Mask
+    mixes: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many features come out."""
+        return int(self.centre.shape[1])
 
     def apply(self, values: Matrix, places: Places) -> Matrix:
         """Transform rows of features. Raises InputError for a row of a group that is not known."""
         inside = values if self.kept.all() else values[:, self.kept]
-        if len(self.groups.names) == 1 and self.groups.by == "all":
-            scaled: Matrix = (inside - self.centre[0]) * self.factor[0]
-            return scaled
-        codes = self.groups.codes(places)
-        by_group: Matrix = (inside - self.centre[codes]) * self.factor[codes]
-        return by_group
+        one = self.groups.by == "all"
+        codes = None if one else self.groups.codes(places)
+        scaled: Matrix = inside - (self.centre[0] if codes is None else self.centre[codes])
+        scaled *= self.factor[0] if codes is None else self.factor[codes]
+        return scaled
 
 
-def fit_scaling(options: ScalingOptions, seen: Matrix, places: Places) -> Scaling:
+def fit_scaling(options: ScalingOptions, seen: ControlRows) -> Scaling:
     """Fit a scaling on control rows.
 
-    Raises InputError where no feature varies among them, or one does not and that is an error.
+    Raises InputError where a group has fewer than two of them, no feature varies among them, or one
+    does not and that is an error.
     """
-    groups = Groups.of(places, options.by)
-    codes = groups.codes(places)
-    fits = [_location_and_spread(options, seen[codes == code]) for code in range(len(groups.names))]
-    centre = np.stack([location for location, _ in fits])
-    spread = np.stack([width for _, width in fits])
-    largest = np.maximum(np.abs(seen).max(axis=0), 1.0)
-    constant = spread <= _CONSTANT * largest
-    kept = _kept(options, constant, groups)
-    factor = 1 / np.where(constant, 1.0, spread)
+    groups = Groups.of(seen.places, options.by)
+    sizes = groups.sizes(seen.places)
+    alone = [name for name, size in zip(groups.names, sizes, strict=True) if size < 2]
+    if alone:
+        raise InputError(
+            f"the {options.name} is fitted by {options.by}, and {len(alone)} of them have a single "
+            f"control row: {listed(alone)}",
+            mend="fit by a larger group",
+        )
+    if isinstance(options, ZScoreOptions):
+        spread = seen.spread(groups)
+        centre, largest = spread.mean, spread.largest
+        width = np.sqrt(spread.squares / (spread.count - options.ddof)[:, None])
+    else:
+        values, codes = seen.collected(), groups.codes(seen.places)
+        own = [values[codes == code] for code in range(len(groups))]
+        fits = [_location_and_width(options, rows) for rows in own]
+        centre = np.stack([location for location, _ in fits])
+        width = np.stack([found for _, found in fits])
+        largest = np.stack([np.abs(rows).max(axis=0) for rows in own])
+    constant = is_constant(width, largest)
+    kept = _kept(options, constant, groups, seen.names)
+    factor = 1 / np.where(constant, 1.0, width)
     return Scaling(groups, centre[:, kept], factor[:, kept], kept)
 
 
-def _kept(options: ScalingOptions, constant: npt.NDArray[np.bool_], groups: Groups) -> Mask:
+def _kept(options: ScalingOptions, constant: Mask, groups: Groups, names: tuple[str, ...]) -> Mask:
     somewhere: Mask = np.logical_or.reduce(constant, axis=0)
     if not somewhere.any():
         return ~somewhere
     where = "" if groups.by == "all" else f" of some {groups.by}"
-    said = f"{int(somewhere.sum())} of {len(somewhere)} features do not vary among the controls"
+    told = listed([names[number] for number in np.flatnonzero(somewhere)])
+    said = f"{int(somewhere.sum())} of {len(somewhere)} features {_flat(options)} the controls"
     if options.constant == "error":
         raise InputError(
-            f"{said}{where}", mend=f"remove them, or set constant of the {options.name} to drop"
+            f"{said}{where}: {told}",
+            mend=f"remove them, or set constant of the {options.name} to drop",
         )
     if options.constant == "keep":
-        logger.warning("%s%s and are only centred there", said, where)
+        logger.warning("%s%s and are only centred there: %s", said, where, told)
         return np.ones_like(somewhere)
     if somewhere.all():
         raise InputError(f"no feature varies among the controls{where}")
-    logger.warning("%s%s and are dropped", said, where)
+    logger.warning("%s%s and are dropped: %s", said, where, told)
     return ~somewhere
 
 
-def _location_and_spread(
-    options: ScalingOptions, seen: Matrix
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _flat(options: ScalingOptions) -> str:
     if isinstance(options, ZScoreOptions):
-        if len(seen) <= options.ddof:
-            return seen.mean(axis=0), np.zeros(seen.shape[1])
-        return seen.mean(axis=0), seen.std(axis=0, ddof=options.ddof)
+        return "do not vary among"
+    what = "median absolute deviation" if isinstance(options, RobustZOptions) else "range"
+    return f"have a {what} of 0 among"
+
+
+def _location_and_width(
+    options: RobustZOptions | PercentileOptions, seen: Matrix
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     if isinstance(options, RobustZOptions):
         middle = np.median(seen, axis=0)
         return middle, _MAD_TO_SIGMA * np.median(np.abs(seen - middle), axis=0)

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phenovae.base.errors import InputError
 from phenovae.base.options import Options
+from phenovae.profiles.control_rows import ControlRows
 from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.places import Places
+from phenovae.profiles.moments import Products, Vector
+from phenovae.profiles.places import Places, listed
 
 logger = logging.getLogger(__name__)
 
-_CONSTANT = 1e-12
 _NULL = 1e-10
 
 
@@ -38,7 +38,7 @@ class SphereOptions(Options):
     method: Literal["pca", "zca", "pca-cor", "zca-cor"] = Field(
         "pca",
         description="pca: axes of the covariance; zca: rotated back to the features; …-cor: of the "
-        "correlation matrix",
+        "correlation matrix, so that the scale of a feature means nothing",
     )
     regularization: float = Field(ge=0, description="λ")
     mode: Literal["absolute", "relative", "singular"] = Field(
@@ -52,17 +52,32 @@ class SphereOptions(Options):
         description="shrink the covariance towards a multiple of the identity, for few controls",
     )
     components: int | None = Field(
-        None, ge=1, description="largest axes that are kept (pca alone); empty: all"
+        None, ge=1, description="largest axes that are kept (pca and pca-cor); empty: all"
     )
+
+    @model_validator(mode="after")
+    def _components_of_axes(self) -> SphereOptions:
+        if self.components is not None and self.method.startswith("zca"):
+            raise ValueError("components are of pca and pca-cor: zca rotates back to all features")
+        return self
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear map fitted on controls: (x[kept] - centre) @ matrix."""
+    """A linear map fitted on controls: (x[kept] - centre) @ matrix.
 
-    centre: npt.NDArray[np.float64]
-    matrix: npt.NDArray[np.float64]
+    `mixes` is whether its results are no longer the features that went in.
+    """
+
+    centre: Vector
+    matrix: Matrix
     kept: Mask
+    mixes: bool
+
+    @property
+    def outputs(self) -> int:
+        """How many features come out."""
+        return int(self.matrix.shape[1])
 
     def apply(self, values: Matrix, places: Places) -> Matrix:
         """Transform rows of features."""
@@ -72,77 +87,103 @@ class Linear:
         return mapped
 
 
-def fit_sphering(options: SphereOptions, seen: Matrix) -> Linear:
+def fit_sphering(options: SphereOptions, seen: ControlRows) -> Linear:
     """Fit a sphering on control rows. Features that do not vary among them are dropped."""
-    kept = seen.std(axis=0) > _CONSTANT * np.maximum(np.abs(seen).max(axis=0), 1.0)
-    if not kept.any():
-        raise InputError("no feature varies among the controls")
-    if not kept.all():
-        logger.warning(
-            "%d of %d features do not vary among the controls and are dropped",
-            int((~kept).sum()),
-            len(kept),
-        )
-    inside = seen if kept.all() else seen[:, kept]
-    centre = inside.mean(axis=0)
-    centred = inside - centre
-    covariance = centred.T @ centred / (len(centred) - _ddof(options))
-    return Linear(centre, sphering_matrix(options, covariance, centred), kept)
-
-
-def sphering_matrix(
-    options: SphereOptions, covariance: Matrix, centred: Matrix
-) -> npt.NDArray[np.float64]:
-    """The map (features, kept axes) that spheres the rows `centred` of this covariance."""
-    before = np.ones(len(covariance))
-    if options.method.endswith("-cor"):
-        before = 1 / np.sqrt(np.diag(covariance))
-    scaled = covariance * before[:, None] * before[None, :]
+    if options.shrinkage != "none":
+        seen = ControlRows.of(seen.collected(), seen.places, seen.names)
+    found = seen.products()
+    kept = varying(found, seen.names)
+    inside = found.of(kept)
+    ddof = 1 if options.mode == "singular" else options.ddof
+    covariance = inside.products / (inside.count - ddof)
+    shrinkage = 0.0
+    before = _before(options, covariance, inside.count)
     if options.shrinkage == "ledoit-wolf":
-        scaled = _shrunk(scaled, centred * before)
+        shrinkage = _shrinkage((seen.collected()[:, kept] - inside.mean) * before)
+    matrix = _sphering_matrix(options, covariance, before, inside.count, shrinkage)
+    return Linear(inside.mean, matrix, kept, mixes=not options.method.startswith("zca"))
+
+
+def varying(found: Products, names: tuple[str, ...]) -> Mask:
+    """Which features vary among the controls; the others are told of in the log.
+
+    Raises InputError where none does.
+    """
+    constant = found.constant
+    if constant.all():
+        raise InputError("no feature varies among the controls")
+    if constant.any():
+        logger.warning(
+            "%d of %d features do not vary among the controls and are dropped: %s",
+            int(constant.sum()),
+            len(constant),
+            listed([names[number] for number in np.flatnonzero(constant)]),
+        )
+    return ~constant
+
+
+def _before(options: SphereOptions, covariance: Matrix, rows: int) -> Vector:
+    if not options.method.endswith("-cor"):
+        return np.ones(len(covariance))
+    variances = np.diag(covariance)
+    if options.mode == "singular":
+        # Spherize standardises by n, and takes the singular values of that.
+        variances = variances * ((rows - 1) / rows)
+    found: Vector = 1 / np.sqrt(variances)
+    return found
+
+
+def _sphering_matrix(
+    options: SphereOptions, covariance: Matrix, before: Vector, rows: int, shrinkage: float
+) -> Matrix:
+    """The map (features, kept axes) that spheres rows of this covariance."""
+    scaled = covariance * before[:, None] * before[None, :]
+    size = len(scaled)
+    scaled = (1 - shrinkage) * scaled + shrinkage * np.trace(scaled) / size * np.eye(size)
     found, axes = np.linalg.eigh(scaled)
+    # The sign of an axis means nothing; fixing it keeps profiles alike on all machines.
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
     eigenvalues = np.maximum(found, 0.0)
-    inverse = _inverse_scales(options, eigenvalues, len(centred))
-    matrix: npt.NDArray[np.float64] = before[:, None] * axes * inverse
+    rank = _rank(scaled, eigenvalues)
+    inverse = _inverse_scales(options, eigenvalues, rank, rows)
+    matrix: Matrix = before[:, None] * axes * inverse
     if options.method.startswith("zca"):
         rotated: Matrix = matrix @ axes.T
         return rotated
     if options.components is not None:
-        matrix = matrix[:, -min(options.components, _rank(eigenvalues)) :]
+        matrix = matrix[:, -min(options.components, rank) :]
     return matrix
 
 
-def _ddof(options: SphereOptions) -> int:
-    return 1 if options.mode == "singular" else options.ddof
+def _rank(covariance: Matrix, eigenvalues: Vector) -> int:
+    """How many dimensions rows of this covariance span.
+
+    Told by the correlations, so that features of small numbers count as others do; but what is
+    smaller than the rounding of the largest eigenvalue cannot be told from nothing.
+    """
+    widths = np.sqrt(np.diag(covariance))
+    of_correlation = np.linalg.eigvalsh(covariance / widths[:, None] / widths[None, :])
+    rank = int((of_correlation > of_correlation.max() * _NULL).sum())
+    rounding = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
+    return max(min(rank, int((eigenvalues > rounding).sum())), 1)
 
 
-def _rank(eigenvalues: npt.NDArray[np.float64]) -> int:
-    return max(int((eigenvalues > eigenvalues.max() * _NULL).sum()), 1)
-
-
-def _shrunk(covariance: Matrix, rows: Matrix) -> Matrix:
+def _shrinkage(centred: Matrix) -> float:
     from sklearn.covariance import ledoit_wolf_shrinkage
 
-    share = float(ledoit_wolf_shrinkage(rows, assume_centered=True))
-    mean = float(np.trace(covariance)) / len(covariance)
-    shrunk: Matrix = (1 - share) * covariance + share * mean * np.eye(len(covariance))
-    return shrunk
+    return float(ledoit_wolf_shrinkage(centred, assume_centered=True))
 
 
-def _inverse_scales(
-    options: SphereOptions, eigenvalues: npt.NDArray[np.float64], rows: int
-) -> npt.NDArray[np.float64]:
-    rank = _rank(eigenvalues)
+def _inverse_scales(options: SphereOptions, eigenvalues: Vector, rank: int, rows: int) -> Vector:
     spanned = np.arange(len(eigenvalues)) >= len(eigenvalues) - rank
     if options.mode == "singular":
         singular = np.sqrt(eigenvalues * (rows - 1))
         singular[~spanned] = singular[spanned][0]
-        widths: npt.NDArray[np.float64] = (singular + options.regularization) / np.sqrt(rows - 1)
+        widths: Vector = (singular + options.regularization) / np.sqrt(rows - 1)
         return 1 / widths
-    added = options.regularization
-    if options.mode == "relative":
-        added *= float(eigenvalues.mean())
-    if rank < len(eigenvalues) and added < 1e-3 * float(eigenvalues.mean()):
+    mean = float(eigenvalues.mean())
+    added = options.regularization * (mean if options.mode == "relative" else 1.0)
+    if rank < len(eigenvalues) and added < 1e-3 * mean:
         logger.warning(
             "%d controls span %d of %d dimensions and %s",
             rows,
@@ -153,6 +194,6 @@ def _inverse_scales(
     scale = np.sqrt(eigenvalues + added)
     # Without λ a direction that controls do not span has no scale, and is left out.
     use = scale > 0 if added > 0 else spanned
-    inverse: npt.NDArray[np.float64] = np.zeros_like(scale)
+    inverse: Vector = np.zeros_like(scale)
     np.divide(1.0, scale, out=inverse, where=use)
     return inverse
