@@ -26,10 +26,11 @@ class Places:
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Places:
-        """Those of a frame with Metadata_Plate and Metadata_Batch."""
+        """Those of a frame with Metadata_Plate and Metadata_Batch; None where it lacks one."""
+        nothing = pd.Series([None] * len(rows), dtype=object)
         return cls(
-            rows["Metadata_Plate"].to_numpy(dtype=object),
-            rows["Metadata_Batch"].to_numpy(dtype=object),
+            rows.get("Metadata_Plate", nothing).to_numpy(dtype=object),
+            rows.get("Metadata_Batch", nothing).to_numpy(dtype=object),
         )
 
     def __len__(self) -> int:
@@ -57,7 +58,15 @@ class Groups:
 
     @classmethod
     def of(cls, places: Places, by: By) -> Groups:
-        """The groups of the rows that fit the transform."""
+        """The groups of the rows that fit the transform.
+
+        Raises InputError where a row is of no plate or batch, as rows of whole treatments are.
+        """
+        if any(name is None for name in places.groups(by)):
+            raise InputError(
+                f"a transform is fitted by {by}, and these features are of no single {by}",
+                mend="give features of wells, or leave the transform out: --normalize none",
+            )
         return cls(by, tuple(sorted({str(name) for name in places.groups(by)})))
 
     def codes(self, places: Places) -> npt.NDArray[np.int64]:
