@@ -78,7 +78,7 @@ def group(metadata: pd.DataFrame, level: Level) -> Grouping:
     lost = [name for name in _LOST[level] if name in keyed and name not in keys]
     rows = keyed.iloc[first].drop(columns=lost).reset_index(drop=True)
     # Groups are few, and categories would refuse a name that is not among their own.
-    rows = rows.astype({name: object for name in rows.columns[rows.dtypes == "category"]})
+    rows = rows.astype(dict.fromkeys(rows.columns[rows.dtypes == "category"], object))
     rows[COUNT] = np.bincount(codes, weights=keyed[COUNT].to_numpy(float), minlength=count).astype(
         np.int64
     )
