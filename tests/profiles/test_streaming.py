@@ -65,9 +65,9 @@ def likeness(profiles: Profiles) -> np.ndarray:
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-@pytest.mark.parametrize("average", ["mean", "median", "trimmed"])
 @settings(max_examples=6)
 @given(
+    average=st.sampled_from(("mean", "median", "trimmed")),
     seed=st.integers(0, 50), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5),
     kept=st.booleans(), at=st.sampled_from(("cell", "site", "well", "plate")),
 )  # fmt: skip

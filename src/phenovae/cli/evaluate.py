@@ -2,144 +2,200 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from phenovae.cli.shared import Again, ConfigFile, Settings, run_stage_verb
+from phenovae.base.errors import UsageError
+from phenovae.base.files import write_json
+from phenovae.cli.foreign_options import (
+    BatchPattern,
+    Columns,
+    DropCopies,
+    DropFeatures,
+    DropNonfinite,
+    IgnoreUnmatched,
+    LevelName,
+    Metadata,
+    MoA,
+    NegativeControls,
+    choice_of,
+    one_of,
+    reading_of,
+)
+from phenovae.cli.shared import Again, ConfigFile, Settings, console_of, run_stage_verb
 
-
-class LevelName(StrEnum):
-    """What a row of a table may be."""
-
-    CELL = "cell"
-    SITE = "site"
-    WELL = "well"
-    TREATMENT = "treatment"
-
-
-class LabelsName(StrEnum):
-    """What the training of features may have seen."""
-
-    NONE = "none"
-    TREATMENT = "treatment"
-    COMPOUND = "compound"
-    MECHANISM = "mechanism"
-    NOT_STATED = "not stated"
-
-
-class FitOnName(StrEnum):
-    """Wells that transforms may be fitted on."""
-
-    AUTO = "auto"
-    NEGATIVE_CONTROLS = "negative_controls"
-    ALL_WELLS = "all_wells"
+_SHARED = ("--config", "--set", "--again")
 
 
 def command(
     context: typer.Context,
     run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN", help="Folder of the run.")
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="Folder of the run: the stage of that run."),
     ] = None,
     config: ConfigFile = None,
     settings: Settings = None,
     again: Again = False,
     profiles: Annotated[
         Path | None,
-        typer.Option("--profiles", metavar="TABLE", help="Without a run: a table of features."),
-    ] = None,
-    metadata: Annotated[
-        Path | None,
         typer.Option(
-            "--metadata", metavar="CSV", help="Of the table: BBBC021's image table or a plate map."
+            "--profiles",
+            metavar="PATH",
+            help="Instead: a table of features of cells, sites, wells or treatments. Parquet, CSV, "
+            ".h5ad, or a folder of DeepProfiler's .npz files.",
         ),
     ] = None,
-    moa: Annotated[
-        Path | None, typer.Option("--moa", metavar="CSV", help="Known mechanisms, with BBBC021's.")
+    metadata: Metadata = None,
+    moa: MoA = None,
+    level: LevelName = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What scores call the features.")
     ] = None,
-    protocol: Annotated[
+    protocols: Annotated[
         list[str] | None,
-        typer.Option("--protocol", metavar="NAME", help="Protocol or YAML file; repeatable."),
+        typer.Option(
+            "--protocol", metavar="NAME", help="Protocol, by default caicedo2018; repeatable."
+        ),
     ] = None,
     normalize: Annotated[
         list[str] | None,
         typer.Option(
             "--normalize",
             metavar="NAME",
-            help="In place of the protocol's transforms, in order: zscore, robust-z, percentile, "
-            "sphere, coral, tvn, none; repeatable.",
+            help="Transform in place of the protocol's own: zscore, robust-z, percentile, sphere, "
+            "coral, tvn (sphere, then coral) or none; repeatable, in order.",
         ),
     ] = None,
     regularization: Annotated[
         float | None,
-        typer.Option("--regularization", min=0, metavar="λ", help="Added to the eigenvalues."),
+        typer.Option("--regularization", min=0, metavar="λ", help="λ of sphere and coral."),
     ] = None,
-    level: Annotated[
-        LevelName | None, typer.Option("--level", help="What a row is, if it is not told right.")
+    lambda_mode: Annotated[
+        str | None,
+        typer.Option(
+            "--lambda-mode",
+            metavar="MODE",
+            help="λ is added to the eigenvalues (absolute), or λ times their mean is (relative).",
+        ),
     ] = None,
-    drop_features: Annotated[
-        list[str] | None,
-        typer.Option("--drop-features", metavar="PATTERN", help="Leave these out; repeatable."),
-    ] = None,
-    name: Annotated[str, typer.Option("--name", help="What scores call these features.")] = "",
     fit_on: Annotated[
-        FitOnName, typer.Option("--fit-on", help="Wells that transforms are fitted on.")
-    ] = FitOnName.AUTO,
-    labels: Annotated[
-        LabelsName, typer.Option("--labels", help="Strongest label that training saw.")
-    ] = LabelsName.NOT_STATED,
-    plates_are_batches: Annotated[
-        bool, typer.Option("--plates-are-batches", help="NSCB even if each batch is one plate.")
-    ] = False,
-    draws: Annotated[int, typer.Option("--draws", min=100, help="Draws of each test.")] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
-    misses: Annotated[bool, typer.Option("--misses", help="Also list the misses.")] = False,
-    json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the records as JSON.")
+        str | None,
+        typer.Option(
+            "--fit-on",
+            metavar="WELLS",
+            help="Wells that fit the transforms: negative_controls, all_wells, or auto (all where "
+            "there are no controls).",
+        ),
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", metavar="NAME", help="cosine, pearson or euclidean."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="KIND",
+            help="What the training of the features was told: none, treatment, compound, "
+            "mechanism. By default not stated.",
+        ),
+    ] = None,
+    plates_are_batches: Annotated[
+        bool,
+        typer.Option("--plates-are-batches", help="Score NSCB though every batch is one plate."),
+    ] = False,
+    drop_features: DropFeatures = None,
+    drop_copies: DropCopies = False,
+    drop_nonfinite: DropNonfinite = None,
+    columns: Columns = None,
+    ignore_unmatched: IgnoreUnmatched = False,
+    negative_controls: NegativeControls = None,
+    batch_pattern: BatchPattern = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            "--draws", min=1, metavar="N", help="Draws of the interval and of chance: 10000."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the draws.")] = 0,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the scores as a list of records."),
+    ] = None,
+    misses: Annotated[
+        bool, typer.Option("--misses", help="List the treatments that were taken for another.")
+    ] = False,
 ) -> None:
-    """Score treatments by mechanism: NSC, NSCB and, of a run's cells, the cell probe.
+    """Score treatments by mechanism: NSC, NSCB and the cell probe of a run, or NSC and NSCB of any
+    table of features.
 
-    Examples: phenovae evaluate --run RUN --set evaluate.draws=1000
-    or: phenovae evaluate --profiles wells.csv.gz --metadata BBBC021_v1_image.csv
-    --moa BBBC021_v1_moa.csv --protocol ljosa2013-wells --json scores.json
+    Example: phenovae evaluate --run RUN --set evaluate.draws=1000
+
+    Example: phenovae evaluate --profiles wells.csv.gz --metadata BBBC021_v1_image.csv.gz --moa
+    BBBC021_v1_moa.csv --protocol ljosa2013-wells
     """
-    from phenovae.base.errors import UsageError
-
-    if run is not None and profiles is None:
-        run_stage_verb(context, "evaluate", run, config, settings, again=again)
-        return
-    if run is not None or profiles is None:
+    if (run is None) == (profiles is None):
         raise UsageError(
             "evaluate needs a run or a table of features, and not both",
             mend="--run RUN, or --profiles TABLE",
         )
-    from phenovae.base.files import write_json
+    if run is not None:
+        _refuse_foreign(context)
+        run_stage_verb(context, "evaluate", run, config, settings, again=again)
+        return
+    if config is not None or settings or again:
+        raise UsageError(f"{', '.join(_SHARED)} are of a run", mend="leave them out")
     from phenovae.cli.summary import tell_misses, tell_records
-    from phenovae.pipeline.foreign import ForeignOptions, score_table
+    from phenovae.evaluate.neighbours import Metric
+    from phenovae.evaluate.provenance import Labels
+    from phenovae.evaluate.statistics import DRAWS
+    from phenovae.evaluate.variants import FitOn, LambdaMode
+    from phenovae.pipeline.foreign import Changes, Scoring, score_table
 
-    records = score_table(
-        ForeignOptions(
-            profiles=profiles,
-            metadata=metadata,
-            moa=moa,
-            level=None if level is None else level.value,
-            name=name,
-            drop=drop_features or (),
-            protocols=protocol or ("caicedo2018",),
-            normalize=normalize or (),
-            regularization=regularization,
-            fit_on=fit_on.value,
-            labels=labels.value,
-            plates_are_batches=plates_are_batches,
-            draws=draws,
-            seed=seed,
-        )
+    if profiles is None:
+        return
+    changes = Changes(
+        normalize=tuple(normalize or ()),
+        regularization=regularization,
+        lambda_mode=one_of(lambda_mode, LambdaMode, "--lambda-mode"),
+        metric=one_of(metric, Metric, "--metric"),
+        fit_on=one_of(fit_on, FitOn, "--fit-on") or "auto",
     )
+    scoring = Scoring(
+        draws=draws or DRAWS,
+        seed=seed,
+        labels=one_of(labels, Labels, "--labels") or "not stated",
+        plates_are_batches=plates_are_batches,
+    )
+    choice = choice_of(drop_features, drop_nonfinite, drop_copies=drop_copies)
+    reading = reading_of(
+        name, level, columns, choice, negative_controls, batch_pattern,
+        ignore_unmatched=ignore_unmatched,
+    )  # fmt: skip
+    scored = score_table(
+        profiles, metadata, moa, protocols or [], reading, changes, scoring,
+        console_of(context).progress,
+    )  # fmt: skip
+    records = list(scored.records)
     tell_records(records)
     if misses:
         tell_misses(records)
-    if json is not None:
-        write_json(json, records)
+    if json_file is not None:
+        write_json(json_file, records)
+
+
+def _refuse_foreign(context: typer.Context) -> None:
+    """With --run the settings of a run say what the options of tables say."""
+    given = [
+        name
+        for name in context.params
+        if name not in ("run", "config", "settings", "again")
+        and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    ]
+    if given:
+        raise UsageError(
+            f"--{given[0].replace('_', '-')} goes with --profiles",
+            mend="a run has settings: phenovae config --keys evaluate",
+        )

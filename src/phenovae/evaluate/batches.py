@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from phenovae.base.errors import InputError
+
 BatchKey = Literal["sets", "joined", "median_code", "plates"]
 
 _DIGITS = re.compile(r"(\d+)")
@@ -36,6 +38,11 @@ def batch_sets(treatments: pd.DataFrame, rows: pd.DataFrame, how: BatchKey) -> l
         return list(batches)
     if how == "joined":
         return [frozenset({",".join(sorted(each))}) for each in batches]
+    if "Plates" not in treatments or (how == "median_code" and "Metadata_Plate" not in rows):
+        raise InputError(
+            f"the batches of this protocol ({how}) follow from plates, and the features name none",
+            mend="give features of wells",
+        )
     plates: Sequence[frozenset[str]] = treatments["Plates"].tolist()
     if how == "plates":
         return [frozenset({",".join(sorted(each))}) for each in plates]

@@ -1,4 +1,4 @@
-"""Scoring anybody's table of features, without a run."""
+"""Features of anybody, of no run: scored by protocols, with the tables that say what wells hold."""
 
 from __future__ import annotations
 
@@ -6,108 +6,146 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import pandas as pd
-
+from phenovae.base.errors import UsageError
+from phenovae.base.progress import SILENT, Progress
+from phenovae.evaluate.neighbours import Metric
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import Labels, Training
 from phenovae.evaluate.scores import Record, Told
 from phenovae.evaluate.statistics import DRAWS
 from phenovae.evaluate.together import Asked, score_together
-from phenovae.evaluate.variants import from_level, with_transforms
-from phenovae.profiles.features import Features, FeatureTable
-from phenovae.profiles.joining import join_metadata, own_metadata
-from phenovae.profiles.levels import Level
-from phenovae.profiles.reading import read_features
-from phenovae.profiles.recipe import has_controls
+from phenovae.evaluate.variants import (
+    FitOn,
+    LambdaMode,
+    fitted_on,
+    from_level,
+    instead_of,
+    with_metric,
+    with_regularization,
+    with_transforms,
+)
+from phenovae.profiles.reading import ReadFeatures, ReadOptions, read_features
+from phenovae.screen.well_tables import read_wells
 
 logger = logging.getLogger(__name__)
 
-FitOn = Literal["auto", "negative_controls", "all_wells"]
+DEFAULT = "caicedo2018"
 
 
 @dataclass(frozen=True)
-class ForeignOptions:
-    """A table of features and how it is to be scored; see `phenovae evaluate --help`."""
+class Changes:
+    """What is changed of every protocol that is asked for; empty: nothing."""
 
-    profiles: Path
-    metadata: Path | None = None
-    moa: Path | None = None
-    level: Level | None = None
-    name: str = ""
-    drop: Sequence[str] = ()
-    protocols: Sequence[str] = ("caicedo2018",)
-    normalize: Sequence[str] = ()
+    normalize: tuple[str, ...] = ()
     regularization: float | None = None
+    lambda_mode: LambdaMode | None = None
+    metric: Metric | None = None
     fit_on: FitOn = "auto"
-    labels: Labels = "not stated"
-    plates_are_batches: bool = False
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How scores are told: draws of interval and null, seed, and what training saw."""
+
     draws: int = DRAWS
     seed: int = 0
+    labels: Labels = "not stated"
+    plates_are_batches: bool = False
 
 
-def score_table(options: ForeignOptions) -> list[Record]:
-    """Records of a table's scores by every protocol that is asked for, and by no other.
+@dataclass(frozen=True)
+class Scored:
+    """The records of one table, and how it was read."""
 
-    Raises UsageError or InputError where the table, its metadata or a protocol is at fault. What a
-    protocol cannot score has a record without a value, with the reason.
+    read: ReadFeatures
+    records: tuple[Record, ...]
+
+
+def score_table(
+    table: Path,
+    metadata: Path | None,
+    moa: Path | None,
+    protocols: Sequence[str],
+    reading: ReadOptions,
+    changes: Changes,
+    scoring: Scoring,
+    progress: Progress = SILENT,
+) -> Scored:
+    """Score a table of features by protocols.
+
+    A protocol that cannot be applied, for want of controls or for the level of the features, gives
+    records with the reason and no value. Raises as `read_features` and `read_wells` do, and
+    UsageError for what is no protocol or no change of one.
     """
-    protocols = [_changed(load_protocol(name), options) for name in options.protocols]
-    features = read_table_of_features(options)
-    asked = []
-    for protocol, variant in protocols:
-        applied = _fitted(protocol, options.fit_on, features)
-        parts = [part for part in (variant, from_level(applied, features)) if part]
+    named = _protocols(protocols or [DEFAULT])
+    changed = [_changed(protocol, changes) for protocol in named]
+    read = read_table(table, metadata, moa, reading)
+    features = read.features
+    asked: list[Asked] = []
+    for protocol, words in changed:
+        applied = fitted_on(protocol, changes.fit_on, features)
+        said = [reading.choice.words(), *words, from_level(applied, features.level)]
         told = Told(
-            variant="; ".join(parts),
-            training=Training(labels=options.labels),
-            plates_are_batches=options.plates_are_batches,
+            "; ".join(each for each in said if each),
+            Training(scoring.labels),
+            scoring.plates_are_batches,
         )
         asked.append(Asked(features, applied, told))
-    return score_together(asked, seed=options.seed, draws=options.draws).records
+        other = instead_of(applied, features.level)
+        if other is not None:
+            logger.warning(
+                "%s is for features of %ss; for %ss there is --protocol %s",
+                applied.label, applied.recipe.transform_at, features.level, other,
+            )  # fmt: skip
+    with progress.bar("scoring", len(asked)) as bar:
+        scored = score_together(asked, seed=scoring.seed, draws=scoring.draws, advance=bar.advance)
+    source = _source(read)
+    return Scored(read, tuple({**record, "source": source} for record in scored.records))
 
 
-def read_table_of_features(options: ForeignOptions) -> FeatureTable:
-    """The table with the metadata of its wells. Raises InputError where they do not fit."""
-    table = read_features(options.profiles, level=options.level, drop=options.drop)
-    name = options.name or options.profiles.name.partition(".")[0]
-    if options.metadata is None:
-        return own_metadata(table, name)
-    return join_metadata(table, _sites(options.metadata, options.moa), name)
+def read_table(
+    table: Path, metadata: Path | None, moa: Path | None, reading: ReadOptions
+) -> ReadFeatures:
+    """Read a table of features and join it to the metadata of its screen."""
+    if metadata is None:
+        from dataclasses import replace
+
+        return read_features(table, None, replace(reading, moa=moa))
+    wells = read_wells(metadata, moa, reading.rules, reading.batch_pattern)
+    return read_features(table, wells, reading)
 
 
-def _sites(metadata: Path, moa: Path | None) -> pd.DataFrame:
-    from phenovae.screen.bbbc021.image_rows import is_image_table
-    from phenovae.screen.platemap import read_platemap
-    from phenovae.screen.roles import RoleRules
-
-    if is_image_table(metadata):
-        from phenovae.screen.bbbc021.tables import read_sites
-
-        return read_sites(metadata, moa)
-    return read_platemap(metadata, RoleRules())
+def _protocols(names: Sequence[str]) -> list[Protocol]:
+    found = [load_protocol(name) for name in names]
+    labels = [protocol.label for protocol in found]
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    if twice:
+        raise UsageError(f"the protocol {twice[0]} is there twice", mend="name each once")
+    return found
 
 
-def _changed(protocol: Protocol, options: ForeignOptions) -> tuple[Protocol, str]:
-    if options.normalize:
-        return with_transforms(protocol, options.normalize, options.regularization)
-    if options.regularization is None:
-        return protocol, ""
-    recipe = protocol.recipe
-    spheres = [each for each in recipe.transforms if hasattr(each, "regularization")]
-    changed = tuple(
-        each.model_copy(update={"regularization": options.regularization})
-        if each in spheres
-        else each
-        for each in recipe.transforms
-    )
-    told = f"λ={options.regularization:g}"
-    recipe = recipe.model_copy(update={"transforms": changed})
-    return protocol.model_copy(update={"recipe": recipe}), told
+def _changed(protocol: Protocol, changes: Changes) -> tuple[Protocol, list[str]]:
+    words: list[str] = []
+    if changes.normalize:
+        protocol, said = with_transforms(
+            protocol, changes.normalize, changes.regularization, changes.lambda_mode
+        )
+        words.append(said)
+    elif changes.regularization is not None or changes.lambda_mode is not None:
+        protocol, said = with_regularization(protocol, changes.regularization, changes.lambda_mode)
+        words.append(said)
+    if changes.metric is not None:
+        protocol, said = with_metric(protocol, changes.metric)
+        words.append(said)
+    return protocol, words
 
 
-def _fitted(protocol: Protocol, how: FitOn, features: Features) -> Protocol:
-    if how == "negative_controls" or (how == "auto" and has_controls(features)):
-        return protocol
-    return protocol.fitted_on_all_wells()
+def _source(read: ReadFeatures) -> Record:
+    features = read.features
+    return {
+        "file": features.source.path.name,
+        "rows": len(features),
+        "join": None if read.joined is None else dict(read.joined.as_dict()),
+        "features_left_out": list(read.left_out),
+    }

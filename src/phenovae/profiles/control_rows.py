@@ -14,7 +14,7 @@ from phenovae.profiles.places import Codes, Groups, Places
 Blocks = Callable[[], Iterable[Matrix]]
 
 # Rows of a block at most: its temporary copies stay small beside the memory of any machine.
-BLOCK = 16_384
+BLOCK = 4_096
 
 # Fewer controls than this fit a transform badly: it is told which are so few.
 FEW = 20

@@ -1,122 +1,220 @@
-"""Features and what is known of their wells, brought together by name and never by order."""
+"""Rows of a table brought together with what is known of wells or treatments, by their keys."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from phenovae.base.errors import InputError
-from phenovae.profiles.features import FeatureTable, feature_table
-from phenovae.profiles.levels import WELL
-from phenovae.profiles.reading import Table
-from phenovae.screen.partners import treatments
+from phenovae.profiles.features import Mask
+from phenovae.profiles.levels import Level
+from phenovae.screen.sites import Role, concentration_key
 
 logger = logging.getLogger(__name__)
 
-_LABELS = ("Metadata_Compound", "Metadata_MoA")
 _SHOWN = 6
-_LOOKED_AT = 2_000
+_TREATMENT = ("Metadata_Compound", "Metadata_Concentration")
+_WELL = ("Metadata_Plate", "Metadata_Well")
+_KNOWN = (
+    "Metadata_Batch", "Metadata_Compound", "Metadata_Concentration", "Metadata_MoA",
+    "Metadata_Role", "Metadata_Replicate",
+)  # fmt: skip
+_SETS = ("Batches", "Plates")
 
 
-def join_metadata(table: Table, sites: pd.DataFrame, name: str) -> FeatureTable:
-    """Give every row of a table the metadata of its well (or its treatment) in a sites table.
+@dataclass(frozen=True)
+class Joined:
+    """Rows with all that is known of them, and how many of either side had no partner.
 
-    Metadata of the table itself, but for its keys, give way to those of the sites. Raises
-    InputError where rows are of no known well, or a feature is a code of the compound or mechanism.
+    `matched` marks the rows of the table that found theirs; `keys` are what was compared; `known`
+    are the distinct keys of the metadata, and `known_matched` those of them that the table has.
     """
-    features = table.frame[list(table.columns)]
-    bring = _of_treatments if table.level == "treatment" else _of_wells
-    rows = bring(table, sites)
-    _refuse_codes(rows, features)
-    frame = pd.concat([rows.reset_index(drop=True), features.reset_index(drop=True)], axis=1)
-    return feature_table(name, frame, table.columns, table.level)
+
+    rows: pd.DataFrame
+    matched: Mask
+    keys: tuple[str, ...]
+    known: int
+    known_matched: int
+
+    def as_dict(self) -> Mapping[str, object]:
+        """The counts as JSON."""
+        return {
+            "keys": list(self.keys),
+            "rows": len(self.matched),
+            "rows_matched": int(self.matched.sum()),
+            "metadata": self.known,
+            "metadata_matched": self.known_matched,
+        }
 
 
-def own_metadata(table: Table, name: str) -> FeatureTable:
-    """Take the metadata that the table itself has, which must be all.
+def join(
+    rows: pd.DataFrame, known: pd.DataFrame, level: Level, *, ignore_unmatched: bool = False
+) -> Joined:
+    """Join rows of a level to the wells, or sites, of a screen; many to one, never by order.
 
-    Raises InputError where some is missing, or a feature is a code of the compound or mechanism.
+    `known` has plates (none: it holds for every plate), wells, and what is in them; sites too where
+    it knows them. At the levels `plate` and `treatment` rows are joined by compound and dose, to
+    the wells where these are no controls, if there are any. Raises InputError listing the rows that
+    have no partner, unless these are to be ignored; then `matched` leaves them out.
     """
-    rows = table.frame[[c for c in table.frame.columns if str(c).startswith("Metadata_")]].copy()
-    if table.level == "treatment" and "Metadata_Batch" in rows:
-        batches = [frozenset(str(each).split("|")) for each in rows["Metadata_Batch"]]
-        rows["Batches"] = pd.Series(batches, index=rows.index, dtype=object)
-    if table.level in ("cell", "site"):
-        rows = _with_field(rows)
-    features = table.frame[list(table.columns)]
-    if "Metadata_Compound" in rows and "Metadata_MoA" in rows:
-        _refuse_codes(rows, features)
-    return feature_table(name, pd.concat([rows, features], axis=1), table.columns, table.level)
-
-
-def _of_wells(table: Table, sites: pd.DataFrame) -> pd.DataFrame:
-    keys = list(WELL)
-    known = sites.drop_duplicates(keys).drop(
-        columns=["Metadata_Site", "Metadata_Field"], errors="ignore"
+    known = known.assign(Metadata_Concentration=known["Metadata_Concentration"].map(_key))
+    keys: tuple[str, ...]
+    if level in ("plate", "treatment"):
+        keys = ("Metadata_Plate", *_TREATMENT) if level == "plate" else _TREATMENT
+        known = _treatments(known, keys)
+    else:
+        keys = _keys_of_wells(rows, known)
+        known = known.drop_duplicates(list(keys))
+    codes, distinct = _distinct(rows, keys)
+    told = [name for name in (*_KNOWN, *_SETS, "Metadata_Field") if name in known]
+    told = [name for name in told if name not in keys]
+    merged = distinct.merge(
+        known.assign(**{name: _as_text(known[name]) for name in keys})[[*keys, *told]],
+        on=list(keys),
+        how="left",
+        validate="one_to_one",
+        indicator="Joined",
     )
-    known = known[[c for c in known.columns if str(c).startswith("Metadata_")]]
-    own = [c for c in ("Metadata_Site", "Metadata_Field", "Metadata_Cell") if c in table.frame]
-    rows = table.frame[[*keys, *own]].merge(
-        known, on=keys, how="left", validate="many_to_one", indicator=True
-    )
-    _check_matched(rows, keys, table)
-    unused = len(known.merge(table.frame[keys].drop_duplicates(), on=keys, how="left",
-                             indicator=True).query("_merge == 'left_only'"))  # fmt: skip
-    logger.info("%d rows joined; %d wells of the metadata have no row", len(rows), unused)
-    rows = rows.drop(columns="_merge")
-    return _with_field(rows) if table.level in ("cell", "site") else rows
-
-
-def _of_treatments(table: Table, sites: pd.DataFrame) -> pd.DataFrame:
-    keys = ["Metadata_Compound", "Metadata_Concentration"]
-    known = treatments(sites)
-    rows = table.frame[keys].merge(
-        known, on=keys, how="left", validate="many_to_one", indicator=True
-    )
-    _check_matched(rows, keys, table)
-    return rows.drop(columns="_merge").assign(Metadata_Role="treatment")
-
-
-def _check_matched(rows: pd.DataFrame, keys: list[str], table: Table) -> None:
-    lost = rows.loc[rows["_merge"] != "both", keys]
-    if len(lost):
-        names = [" ".join(str(each) for each in row) for row in lost.head(_SHOWN).to_numpy()]
-        raise InputError(
-            f"{len(lost)} of {len(rows)} rows are not in the metadata: {', '.join(names)}"
-            f"{', …' if len(lost) > _SHOWN else ''}",
-            where=table.path,
-            mend="check the names of plates and wells, or leave these rows out",
-        )
-
-
-def _with_field(rows: pd.DataFrame) -> pd.DataFrame:
-    if "Metadata_Field" in rows or "Metadata_Site" not in rows:
-        return rows
-    places = [rows[name].astype(str) for name in (*WELL, "Metadata_Site")]
-    return rows.assign(Metadata_Field=places[0] + "_" + places[1] + "_s" + places[2])
-
-
-def _refuse_codes(rows: pd.DataFrame, features: pd.DataFrame) -> None:
-    """Refuse a feature that has one value for each compound or mechanism, and each another."""
-    for label in _LABELS:
-        codes, names = pd.factorize(rows[label])
-        seen = codes >= 0
-        if len(names) < 3 or seen.sum() <= len(names):
+    found = (merged["Joined"] == "both").to_numpy(bool)
+    matched = found[codes]
+    _check_matched(distinct, found, codes, keys, known, ignore=ignore_unmatched)
+    _warn_of_other_names(rows, merged, codes)
+    out = rows.drop(columns=[name for name in told if name in rows and name != "Metadata_Field"])
+    for name in told:
+        if name == "Metadata_Field" and ("Metadata_Site" not in keys):
             continue
-        for column in features.columns:
-            values = features[column].to_numpy()[seen]
-            if len(np.unique(values[:_LOOKED_AT])) > len(names):
-                continue  # most features are told by a few rows
-            if len(np.unique(values)) == len(names) and _one_to_one(values, codes[seen]):
-                raise InputError(
-                    f"the feature {column} is a code of {label.removeprefix('Metadata_')}: each "
-                    "has one value of its own",
-                    mend=f"--drop-features '^{column}$'",
-                )
+        out[name] = _spread(merged[name], codes)
+    if "Metadata_Concentration" in out and "Metadata_Concentration" in keys:
+        out["Metadata_Concentration"] = out["Metadata_Concentration"].astype(float)
+    logger.info(
+        "joined by %s: %d of %d rows; %d of %d in the metadata have rows",
+        _by(keys), int(matched.sum()), len(matched), int(found.sum()), len(known),
+    )  # fmt: skip
+    return Joined(out, matched, keys, len(known), int(found.sum()))
 
 
-def _one_to_one(values: np.ndarray, codes: np.ndarray) -> bool:
-    pairs = pd.DataFrame({"value": values, "code": codes}).drop_duplicates()
-    return not pairs["value"].duplicated().any() and not pairs["code"].duplicated().any()
+def _by(keys: Sequence[str]) -> str:
+    return " + ".join(name.removeprefix("Metadata_").lower() for name in keys)
+
+
+def _key(dose: float) -> float:
+    return concentration_key(float(dose))
+
+
+def _keys_of_wells(rows: pd.DataFrame, known: pd.DataFrame) -> tuple[str, ...]:
+    wells = ("Metadata_Well",) if known["Metadata_Plate"].isna().all() else _WELL
+    sited = "Metadata_Site" in rows and "Metadata_Site" in known
+    return (*wells, "Metadata_Site") if sited else wells
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    if column.name == "Metadata_Concentration":
+        return column.astype(float)
+    return column.astype(object).map(str).astype(object)
+
+
+def _distinct(
+    rows: pd.DataFrame, keys: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+    """The number of each row's key, and the distinct keys."""
+    missing = [name for name in keys if name not in rows]
+    if missing:
+        raise InputError(
+            f"the table has no {', '.join(missing)}, by which it is joined to the metadata",
+            mend="name the column: --column compound=NAME --column concentration=NAME",
+        )
+    groups = rows.groupby(list(keys), observed=True, sort=False, dropna=False)
+    codes = groups.ngroup().to_numpy().astype(np.int64)
+    distinct = rows[list(keys)].drop_duplicates().reset_index(drop=True)
+    texts = {name: _as_text(distinct[name]) for name in keys}
+    return codes, pd.DataFrame(texts)
+
+
+def _treatments(known: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Treatments of a screen: role, mechanism, and the batches and plates of their own wells."""
+    is_own = known["Metadata_Role"] == str(Role.TREATMENT)
+    first = known.assign(Later=~is_own).sort_values("Later", kind="stable")
+    told = first.drop_duplicates(list(keys))[[*keys, "Metadata_Role", "Metadata_MoA"]]
+    same = known.merge(told[[*keys, "Metadata_Role"]], on=[*keys, "Metadata_Role"])
+    codes = same.groupby(list(keys), sort=False).ngroup().to_numpy()
+    sets = same.drop_duplicates(list(keys))[list(keys)].reset_index(drop=True)
+    for name, column in (("Batches", "Metadata_Batch"), ("Plates", "Metadata_Plate")):
+        members: list[set[str]] = [set() for _ in range(len(sets))]
+        for code, each in zip(codes, same[column], strict=True):
+            members[code].add(str(each))
+        sets[name] = pd.Series([frozenset(each) for each in members], dtype=object)
+    joined = told.merge(sets, on=list(keys), how="left")
+    if "Metadata_Plate" in keys:
+        joined["Metadata_Batch"] = [next(iter(each)) for each in joined["Batches"]]
+        joined = joined.drop(columns=list(_SETS))
+    return joined.reset_index(drop=True)
+
+
+def _spread(values: pd.Series, codes: npt.NDArray[np.int64]) -> pd.Series:
+    """What is known of each key, for every row: numbers as they are, names as categories."""
+    if values.name in _SETS:
+        return pd.Series(values.to_numpy(dtype=object)[codes], dtype=object)
+    if values.name == "Metadata_Concentration":
+        return pd.Series(values.to_numpy(float)[codes])
+    names = values.astype(object)
+    kinds = pd.Categorical(names.where(names.notna(), None).map(_name, na_action="ignore"))
+    categories = pd.Index([str(each) for each in kinds.categories], dtype=object)
+    return pd.Series(pd.Categorical.from_codes(kinds.codes[codes], categories=categories))
+
+
+def _name(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _check_matched(
+    distinct: pd.DataFrame,
+    found: Mask,
+    codes: npt.NDArray[np.int64],
+    keys: Sequence[str],
+    known: pd.DataFrame,
+    *,
+    ignore: bool,
+) -> None:
+    lost = distinct.loc[~found]
+    if not len(lost):
+        return
+    names = [" ".join(str(each) for each in row) for row in lost.to_numpy(dtype=object)[:_SHOWN]]
+    more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+    rows = int((~found[codes]).sum())
+    by = _by(keys)
+    said = f"{rows} of {len(codes)} rows are not in the metadata: "
+    if not found.any():
+        have = known[list(keys)].astype(str).head(3).agg(" ".join, axis=1).tolist()
+        raise InputError(
+            f"no row of the table has a partner in the metadata by {by}",
+            mend=f"the table has {', '.join(names[:3])}; the metadata {', '.join(have)}",
+        )
+    if not ignore:
+        raise InputError(
+            f"{said}{', '.join(names)}{more}",
+            mend="correct the metadata, or leave these rows out: --ignore-unmatched",
+        )
+    logger.warning("%s%s%s; they are left out", said, ", ".join(names), more)
+
+
+def _warn_of_other_names(
+    rows: pd.DataFrame, merged: pd.DataFrame, codes: npt.NDArray[np.int64]
+) -> None:
+    """Say so where the table itself names other compounds: the join may be a wrong one."""
+    if "Metadata_Compound" not in rows or "Metadata_Compound" not in merged:
+        return
+    theirs = merged["Metadata_Compound"].to_numpy(dtype=object)[codes]
+    own = rows["Metadata_Compound"].to_numpy(dtype=object)
+    pairs = pd.DataFrame({"own": own, "theirs": theirs}).dropna().drop_duplicates()
+    odd = pairs.loc[pairs["own"].str.lower() != pairs["theirs"].str.lower()]
+    if len(odd):
+        logger.warning(
+            "the table names compounds otherwise than the metadata, which are believed: %s for "
+            "%s (%d such names)",
+            odd.iloc[0]["own"], odd.iloc[0]["theirs"], len(odd),
+        )  # fmt: skip

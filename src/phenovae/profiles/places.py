@@ -82,7 +82,7 @@ class Places:
         if labels is None:
             raise InputError(
                 f"a transform is fitted by {by}, and these rows have no {by}",
-                mend="fit it on all together, or give it rows of a lower level",
+                mend="fit it on all, give rows of wells, or leave it out (--normalize none)",
             )
         return labels
 

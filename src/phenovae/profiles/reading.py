@@ -1,170 +1,136 @@
-"""Anybody's features: a table of cells, sites, wells or treatments, with columns of any origin.
+"""Anybody's table of features, read as what scoring takes: any profiles in.
 
-Names of metadata columns are known in the habits of the field (CellProfiler, cytominer tools, our
-own). Numbers that are no metadata are features; nothing is left out unless it is asked for.
+Parquet (cytotable, pycytominer, phenovae's embeddings), CSV, a folder of DeepProfiler's `.npz`
+files, AnnData's `.h5ad`. Rows get what is known of their wells or treatments by keys.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from phenovae.base.errors import InputError
-from phenovae.profiles.features import is_metadata
+from phenovae.profiles.choosing import FeatureChoice, chosen, listed
+from phenovae.profiles.columns import read_columns
+from phenovae.profiles.feature_file import FeatureFile, checked
+from phenovae.profiles.joining import Joined, join
 from phenovae.profiles.levels import Level
-from phenovae.screen.sites import concentration_key
-from phenovae.screen.wells import canonical_well
+from phenovae.profiles.own_metadata import own_metadata, with_batches
+from phenovae.profiles.sources import Source, read_csv, read_parquet
+from phenovae.profiles.table_rows import check_once, level_of, read_rows
+from phenovae.screen.roles import RoleRules
+from phenovae.screen.well_tables import with_mechanisms
 
 logger = logging.getLogger(__name__)
 
-_NAMES: dict[str, tuple[str, ...]] = {
-    "Metadata_Plate": ("metadata_plate", "image_metadata_plate", "metadata_plate_name", "plate"),
-    "Metadata_Well": (
-        "metadata_well", "image_metadata_well", "metadata_well_position", "well",
-    ),
-    "Metadata_Site": ("metadata_site", "image_metadata_site", "site"),
-    "Metadata_Field": ("metadata_field",),
-    "Metadata_Cell": ("metadata_cell", "metadata_objectnumber"),
-    "Metadata_Batch": ("metadata_batch", "image_metadata_batch", "batch"),
-    "Metadata_Compound": ("metadata_compound", "image_metadata_compound", "compound"),
-    "Metadata_Concentration": (
-        "metadata_concentration", "image_metadata_concentration", "concentration",
-    ),
-    "Metadata_MoA": ("metadata_moa", "moa"),
-    "Metadata_Role": ("metadata_role", "role"),
-}  # fmt: skip
-_PLACES = re.compile(
-    r"Location|Number|Parent|Children|Center|Orientation|TableNumber", re.IGNORECASE
-)
-_SHOWN = 6
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a table is read: what its rows are, which columns are which, what is left out.
+
+    `columns` says the column of a meaning outright (`{"well": "Position"}`). `rules`,
+    `batch_pattern` and `moa` are for what the table alone does not say of roles, batches and
+    mechanisms.
+    """
+
+    name: str = ""
+    level: Level | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    choice: FeatureChoice = field(default_factory=FeatureChoice)
+    ignore_unmatched: bool = False
+    rules: RoleRules = field(default_factory=RoleRules)
+    batch_pattern: str | None = None
+    moa: Path | None = None
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table as it was read: canonical `Metadata_*` names, and which columns are features."""
+class ReadFeatures:
+    """Features of a table, and how they were brought together with the metadata.
 
-    path: Path
-    frame: pd.DataFrame
-    columns: tuple[str, ...]
-    level: Level
-
-
-def read_features(path: Path, *, level: Level | None = None, drop: Sequence[str] = ()) -> Table:
-    """Read a table of features (Parquet, CSV, CSV.gz); `drop` are patterns of names to leave out.
-
-    The level is told from the columns unless it is given: a cell's number, a field or a site, a
-    well, else a treatment. Raises InputError where the file is no such table, two columns mean the
-    same, or a well's name cannot be read.
+    `joined` is None where the table brought its own. `left_out` are columns of numbers that were no
+    features by the choice that was made.
     """
-    frame = _canonical(_read(path), path)
-    for name in ("Metadata_Plate", "Metadata_Compound", "Metadata_Batch"):
-        if name in frame:
-            frame[name] = frame[name].astype(str)
-    if "Metadata_Well" in frame:
-        frame["Metadata_Well"] = [_well(str(well), path) for well in frame["Metadata_Well"]]
-    if "Metadata_Concentration" in frame:
-        doses = pd.to_numeric(frame["Metadata_Concentration"], errors="coerce")
-        frame["Metadata_Concentration"] = [concentration_key(float(each)) for each in doses]
-    columns = _features(frame, path, drop)
-    return Table(path, frame, columns, level or _level(frame, path))
+
+    features: FeatureFile
+    joined: Joined | None
+    left_out: tuple[str, ...]
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError("there is no such table of features", where=path)
+def read_features(
+    path: Path, wells: pd.DataFrame | None = None, options: ReadOptions | None = None
+) -> ReadFeatures:
+    """Read a table of features of any level and join it to what is known of the wells.
+
+    `wells` has a row for each well, or site, with the columns of `platemap.MAP_COLUMNS`; without it
+    the table has its own. Raises InputError or UsageError where the table cannot be read, says too
+    little of its rows, or holds what may not be a feature.
+    """
+    options = options or ReadOptions()
+    source = open_source(path)
+    if not len(source):
+        raise InputError("the table has no rows", where=path)
+    columns = read_columns(source.columns, options.columns)
+    _tell_unused(source, columns.unused)
+    rows = read_rows(source, columns)
+    level = level_of(rows, options.level, path)
+    check_once(rows, level, path)
+    joined = None
+    if wells is None:
+        rows = own_metadata(rows, level, options.rules, options.batch_pattern, path)
+        if options.moa is not None:
+            rows = with_mechanisms(rows, options.moa)
+    else:
+        joined = join(rows, wells, level, ignore_unmatched=options.ignore_unmatched)
+        rows = joined.rows
+        if "Metadata_Plate" in rows:
+            rows = with_batches(rows, options.batch_pattern)
+    if level == "cell" and "Metadata_Field" not in rows:
+        rows["Metadata_Field"] = _one_site(rows)
+    kept = np.ones(len(rows), bool) if joined is None else joined.matched
+    metadata = rows.loc[kept].drop(columns=["Cell"], errors="ignore").reset_index(drop=True)
+    features = chosen(columns.features, options.choice)
+    name = options.name or path.name.partition(".")[0]
+    found = checked(FeatureFile(name, source, metadata, features, level, kept), options.choice)
+    logger.info("%s: %d %ss, %d features", name, len(found), level, len(found.columns))
+    left_out = tuple(each for each in columns.features if each not in set(found.columns))
+    return ReadFeatures(found, joined, left_out)
+
+
+def open_source(path: Path) -> Source:
+    """The source that a path names, by its kind. Raises InputError where it is of no known kind."""
     name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            found: pd.DataFrame = pq.read_table(path).to_pandas()
-            return found
-        if name.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path, encoding="utf-8")
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"the table cannot be read: {error}", where=path) from error
+    if not path.exists():
+        raise InputError("there is no such table of features", where=path)
+    if path.is_dir():
+        from phenovae.profiles.npz_folder import read_npz_folder
+
+        return read_npz_folder(path)
+    if name.endswith((".parquet", ".pq")):
+        return read_parquet(path)
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+        return read_csv(path)
+    if name.endswith(".h5ad"):
+        from phenovae.profiles.anndata_files import read_anndata
+
+        return read_anndata(path)
     raise InputError(
-        "this is no table of features", where=path, mend="give a .parquet, .csv or .csv.gz file"
+        "this is no table of features",
+        where=path,
+        mend="give a Parquet file, a CSV (plain or .gz), a folder of .npz files, or an .h5ad file",
     )
 
 
-def _canonical(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    known = {alias: name for name, aliases in _NAMES.items() for alias in aliases}
-    renamed: dict[str, str] = {}
-    for column in frame.columns:
-        name = known.get(str(column).lower())
-        if name is None:
-            continue
-        if name in renamed.values():
-            first = next(old for old, new in renamed.items() if new == name)
-            raise InputError(
-                f"the columns {first} and {column} both mean {name}", where=path, mend="drop one"
-            )
-        renamed[str(column)] = name
-    return frame.rename(columns=renamed)
+def _tell_unused(source: Source, unused: tuple[str, ...]) -> None:
+    words = [name for name in unused if not source.columns[name] and "etadata_" not in name]
+    if words:
+        logger.info("%d columns hold text and are no features: %s", len(words), listed(words))
 
 
-def _well(name: str, path: Path) -> str:
-    try:
-        return canonical_well(name)
-    except InputError as error:
-        raise InputError(error.what, where=path, mend=error.mend) from error
-
-
-def _features(frame: pd.DataFrame, path: Path, drop: Sequence[str]) -> tuple[str, ...]:
-    try:
-        patterns = [re.compile(pattern) for pattern in drop]
-    except re.error as error:
-        raise InputError(f"a pattern of features to drop is not valid: {error}") from error
-    numeric = [str(name) for name in frame.select_dtypes("number").columns]
-    found = [
-        name
-        for name in numeric
-        if not is_metadata(name) and not any(pattern.search(name) for pattern in patterns)
-    ]
-    if not found:
-        raise InputError("the table has no feature columns", where=path)
-    places = [name for name in found if _PLACES.search(name)]
-    if places:
-        shown = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
-        logger.warning(
-            "%d of %d features look like places, numbers or counts and are used all the same: %s",
-            len(places),
-            len(found),
-            shown,
-        )
-    return tuple(found)
-
-
-def _level(frame: pd.DataFrame, path: Path) -> Level:
-    there = set(frame.columns)
-    if "Metadata_Cell" in there:
-        return "cell"
-    if not {"Metadata_Plate", "Metadata_Well"} <= there:
-        if {"Metadata_Compound", "Metadata_Concentration"} <= there:
-            return "treatment"
-        raise InputError(
-            "the table names neither plate and well nor compound and concentration",
-            where=path,
-            mend="give columns Metadata_Plate and Metadata_Well",
-        )
-    place = next((name for name in ("Metadata_Field", "Metadata_Site") if name in there), None)
-    if place is None:
-        level: Level = "well"
-        keys = ["Metadata_Plate", "Metadata_Well"]
-    else:
-        level, keys = "site", ["Metadata_Plate", "Metadata_Well", place]
-    twice = frame.duplicated(keys)
-    if twice.any():
-        first = frame.loc[twice, keys].iloc[0]
-        raise InputError(
-            f"{int(twice.sum())} rows repeat a {level}: {' '.join(str(each) for each in first)}",
-            where=path,
-            mend=f"one row for each {level}, or --level cell where rows are cells",
-        )
-    return level
+def _one_site(rows: pd.DataFrame) -> pd.Series:
+    names = rows["Metadata_Plate"].astype(str) + "_" + rows["Metadata_Well"].astype(str)
+    return names.astype("category")

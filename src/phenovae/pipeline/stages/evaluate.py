@@ -16,6 +16,7 @@ from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import UNTRAINED
 from phenovae.evaluate.scores import Evaluation, Told, confusion, evaluate_probe
 from phenovae.evaluate.together import Asked, Scored, add_differences, score_together
+from phenovae.evaluate.variants import fitted_on
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
@@ -27,7 +28,7 @@ from phenovae.pipeline.stages.features import (
     training_of,
 )
 from phenovae.profiles.features import FeatureTable
-from phenovae.profiles.recipe import Profiles, has_controls, make_profiles
+from phenovae.profiles.recipe import Profiles, make_profiles
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,9 @@ def _asked(work: Work) -> Iterator[Asked]:
         yield Asked(intensity, protocol, computed)
     if _counts_cells(config):
         counts = count_features(work.run, cells)
-        yield Asked(counts, _fitted(load_protocol("cell-count"), config, counts), computed)
+        yield Asked(
+            counts, fitted_on(load_protocol("cell-count"), config.evaluate.fit_on, counts), computed
+        )
 
 
 def _counts_cells(config: Config) -> bool:
@@ -156,22 +159,9 @@ def _applied(config: Config, features: FeatureTable) -> list[Protocol]:
     """The protocols as they are applied: fitted on all wells where that is asked for, or where
     the screen has no negative controls, which is declared.
     """
-    return [_fitted(protocol, config, features) for protocol in _protocols(config)]
-
-
-def _fitted(protocol: Protocol, config: Config, features: FeatureTable) -> Protocol:
-    how = config.evaluate.fit_on
-    if how == "negative_controls" or (how == "auto" and has_controls(features)):
-        return protocol
-    applied = protocol.fitted_on_all_wells()
-    if how == "auto" and applied is not protocol:
-        logger.warning(
-            "%s: the screen has no negative controls; transforms are fitted on all wells, and the "
-            "scores are named %s",
-            protocol.label,
-            applied.label,
-        )
-    return applied
+    return [
+        fitted_on(protocol, config.evaluate.fit_on, features) for protocol in _protocols(config)
+    ]
 
 
 def _protocols(config: Config) -> list[Protocol]:
