@@ -112,9 +112,7 @@ def light_of_screen(table: pd.DataFrame) -> Figure:
         axes.vlines(at[told], after[told], before[told], color=ink, linewidth=0.8, alpha=0.6)
         axes.plot(at[told], before[told], "o", mfc="white", mec=ink, markersize=4.5)
         axes.plot(at[told], after[told], "o", color=ink, markersize=4.5)
-        if (
-            not told.all()
-        ):  # a line of no points, not clipped, lies at 0, 0 of the picture
+        if not told.all():  # a line of no points, not clipped, lies at 0, 0 of the picture
             axes.plot(at[~told], 0 * at[~told], "x", color=SOFT, markersize=6, clip_on=False)
         axes.set_title(name_text(channel))
         axes.grid(axis="y")
