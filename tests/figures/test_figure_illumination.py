@@ -89,11 +89,10 @@ def test_names_of_plates_and_channels_lie_within_the_picture(
     figure.draw_without_rendering()
     panels = figure.axes
     assert len({round(axes.get_window_extent().height, 3) for axes in panels}) == 1
-    around_all = [axes.get_tightbbox() for axes in panels]
-    for above, around in zip(panels, around_all[1:], strict=False):
-        assert around is not None
+    surroundings = [box for axes in panels if (box := axes.get_tightbbox()) is not None]
+    assert len(surroundings) == channels
+    for above, around in zip(panels, surroundings[1:], strict=False):
         assert above.get_window_extent().y0 > around.y1
-    for around in around_all:
-        assert around is not None
+    for around in surroundings:
         assert min(around.x0, around.y0) >= 0
         assert around.x1 <= figure.bbox.x1

@@ -142,6 +142,38 @@ def test_with_few_fields_the_light_counts_as_flat_and_says_how_many(fields: list
     assert (correct(fields[0], few).image == fields[0]).all()
 
 
+def plate_of(fields: Sequence[Pixels], name: str) -> IlluminationStatistics:
+    statistics = IlluminationOptions().statistics()
+    for number, field in enumerate(fields):
+        statistics.add(field, f"{name} {number}")
+    return statistics
+
+
+def test_a_plate_of_few_fields_has_the_light_of_its_batch(
+    fields: list[Pixels], tilted: Light
+) -> None:
+    few, batch = plate_of(fields[:4], "few"), plate_of(fields, "batch")
+    lent = estimate_plate({"c": few}, batch={"c": batch})["c"]
+    assert (lent.lent, lent.fallback) == ("4 fields, and 8 are needed", "")
+    assert lent.fields == 24
+    assert miss(lent, tilted) < TARGET
+    assert (lent.field == estimate(batch).field).all()
+
+
+def test_a_batch_of_few_fields_lends_nothing(fields: list[Pixels]) -> None:
+    few, batch = plate_of(fields[:4], "few"), plate_of(fields[:7], "batch")
+    even = estimate_plate({"c": few}, batch={"c": batch})["c"]
+    assert (even.lent, even.fallback) == ("", "4 fields, and 8 are needed")
+    assert even.fields == 4
+
+
+def test_a_plate_of_enough_fields_leans_on_nobody(fields: list[Pixels]) -> None:
+    own, other = plate_of(fields[:8], "own"), plate_of(disc_fields(16, np.ones(SHAPE)), "other")
+    alone, beside = estimate(own), estimate_plate({"c": own}, batch={"c": other})["c"]
+    assert beside.lent == ""
+    assert (alone.field == beside.field).all()
+
+
 @pytest.mark.parametrize("level", [0, 7])
 def test_fields_that_hold_nothing_give_flat_light(level: int) -> None:
     found = seen([np.full((300, 300), level, np.uint16)] * 10)

@@ -287,6 +287,20 @@ def test_the_light_of_many_plates_is_shown_plate_beside_plate(content: ReportCon
     assert "each of 4 plates" in part.light.pictures[0].caption
 
 
+def test_light_that_a_batch_has_lent_is_told_and_is_a_limit(content: ReportContent) -> None:
+    told = content.fields
+    assert told is not None
+    assert told.light is not None
+    reasons = ["3 fields, and 8 are needed", "", ""]
+    lent = replace(told.light, table=told.light.table.assign(Light_Lent=reasons))
+    text = text_of(replace(content, fields=replace(told, light=lent)))
+    assert (
+        "That of the whole batch, for 1 of 3 channels of plates: 3 fields, and 8 are needed "
+        "(P1 DAPI)." in text
+    )
+    assert "The light was told from the whole batch for 1 of 3 channels of plates" in text
+
+
 def test_light_without_a_function_has_no_picture(content: ReportContent) -> None:
     told = content.fields
     assert told is not None

@@ -9,7 +9,7 @@ few dozen fields of cells leave rough, it is fitted to what cells and ground hav
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,7 +35,9 @@ class Illumination:
     fields: `flatness_before` correction and `flatness_after`, by a function of the other half of
     the fields; `flatness_chance` is what the lie of the cells alone makes of it. `error` is the
     root mean square by which the function is expected to miss the light. All three are shares of
-    1, NaN where the light counts as flat, for the reason given in `fallback` (else empty).
+    1, NaN where the light counts as flat, for the reason given in `fallback` (else empty). Where
+    the plate itself could not tell, `lent` says why the light is that of its batch (else empty);
+    then fields and figures are the batch's.
     """
 
     field: Surface
@@ -49,6 +51,7 @@ class Illumination:
     flatness_after: float
     flatness_chance: float
     fallback: str = ""
+    lent: str = ""
 
     @cached_property
     def full(self) -> Surface:
@@ -74,26 +77,37 @@ def estimate(
 
 
 def estimate_plate(
-    channels: Mapping[str, IlluminationStatistics], options: IlluminationOptions | None = None
+    channels: Mapping[str, IlluminationStatistics],
+    options: IlluminationOptions | None = None,
+    batch: Mapping[str, IlluminationStatistics] | None = None,
 ) -> dict[str, Illumination]:
     """The light of every channel of a plate.
 
     Channels help each other: what one tells about the camera's dark level counts for the others
     too, as far as they do not contradict it. A function leans to flat where fields are few and
-    disagree. Where they are too few, or show nothing brighter than the ground, the light counts
-    as flat and `fallback` says why. Raises InputError where a channel has no field at all.
+    disagree. Where they are too few, the light is that of all fields of the plate's batch, if those
+    are given and enough, since plates that were imaged together were lit alike. Else, or where
+    fields show nothing brighter than the ground, it counts as flat and `fallback` says why. Raises
+    InputError where a channel has no field at all.
     """
     options = options or IlluminationOptions()
     samples = {name: statistics.reduced() for name, statistics in channels.items()}
     evidence: dict[str, Evidence] = {}
     reasons: dict[str, str] = {}
-    for name, sample in samples.items():
-        if len(sample.values) < options.fields:
-            reasons[name] = (
-                f"{sample.fields} field{'s' if sample.fields != 1 else ''}, and "
+    lent: dict[str, str] = {}
+    for name, own in samples.items():
+        sample = own
+        if not enough(channels[name], options):
+            reason = (
+                f"{own.fields} field{'s' if own.fields != 1 else ''}, and "
                 f"{options.fields} are needed"
             )
-            continue
+            others = (batch or {}).get(name)
+            if others is None or not enough(others, options):
+                reasons[name] = reason
+                continue
+            lent[name] = reason
+            sample = samples[name] = others.reduced()
         found = read_light(sample.values, options.degrees)
         if found is None:
             reasons[name] = "nothing in the fields is brighter than their ground"
@@ -103,10 +117,16 @@ def estimate_plate(
     lights = {}
     for name, sample in samples.items():
         if name in evidence:
-            lights[name] = _light(sample, evidence[name], levels[name])
+            light = _light(sample, evidence[name], levels[name])
+            lights[name] = light if light.fallback else replace(light, lent=lent.get(name, ""))
         else:
             lights[name] = _flat(sample, reasons[name])
     return lights
+
+
+def enough(statistics: IlluminationStatistics, options: IlluminationOptions) -> bool:
+    """Whether a function can be made from these fields."""
+    return min(statistics.fields, options.sample) >= options.fields
 
 
 def flat(shape: tuple[int, int], reason: str, fields: int = 0) -> Illumination:

@@ -21,7 +21,7 @@ TABLE = "illumination.parquet"
 
 ILLUMINATION = Schema(
     name="illumination",
-    version=1,
+    version=2,
     columns=(
         Column("Metadata_Plate", "string", "plate, as the screen names it"),
         Column("Channel", "string", "channel"),
@@ -37,6 +37,7 @@ ILLUMINATION = Schema(
         Column("Light_FlatnessAfter", "float64", "flatness corrected", "share", nullable=True),
         Column("Light_FlatnessChance", "float64", "flatness by chance", "share", nullable=True),
         Column("Light_Fallback", "string", "why the light counts as flat; else empty"),
+        Column("Light_Lent", "string", "why the light is that of the batch; else empty"),
     ),
 )
 
@@ -60,6 +61,7 @@ class _Card(BaseModel):
     flatness_after: float | None
     flatness_chance: float | None
     fallback: str
+    lent: str = ""
 
 
 def illumination_path(folder: Path, plate: str) -> Path:
@@ -133,6 +135,7 @@ def illumination_table(plates: Mapping[str, Mapping[str, Illumination]]) -> pd.D
             light.flatness_after,
             light.flatness_chance,
             light.fallback,
+            light.lent,
         )
         for plate, lights in plates.items()
         for channel, light in lights.items()
@@ -160,6 +163,7 @@ def _card(channel: str, light: Illumination) -> _Card:
         flatness_after=_known(light.flatness_after),
         flatness_chance=_known(light.flatness_chance),
         fallback=light.fallback,
+        lent=light.lent,
     )
 
 
@@ -176,6 +180,7 @@ def _light(card: _Card, field: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
         flatness_after=_or_nan(card.flatness_after),
         flatness_chance=_or_nan(card.flatness_chance),
         fallback=card.fallback,
+        lent=card.lent,
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.file_names import quoted
-from phenovae.images.illumination import Illumination, estimate_plate
+from phenovae.images.illumination import Illumination, enough, estimate_plate
 from phenovae.images.illumination_statistics import IlluminationStatistics
 from phenovae.images.options import IlluminationOptions
 from phenovae.images.reading import read_plane
@@ -62,27 +62,69 @@ def gather_statistics(part: IlluminationPart) -> str:
     return part.key
 
 
-def light_of_plate(parts: Sequence[IlluminationPart]) -> dict[str, Illumination]:
+@dataclass(frozen=True)
+class PlateParts:
+    """All parts of a plate, and those of the other plates of its batch."""
+
+    own: Sequence[IlluminationPart]
+    others: Sequence[IlluminationPart]
+
+
+def parts_of_plates(
+    parts: Sequence[IlluminationPart], batches: Mapping[str, str]
+) -> dict[str, PlateParts]:
+    """The parts of each plate, with those that it may lean on; `batches` has plates with a batch.
+
+    Sites are left out: their statistics are gathered.
+    """
+    found: dict[str, PlateParts] = {}
+    bare = [replace(part, sites=part.sites.iloc[:0]) for part in parts]
+    for plate in dict.fromkeys(part.plate for part in parts):
+        batch = batches.get(plate)
+        found[plate] = PlateParts(
+            [part for part in bare if part.plate == plate],
+            [
+                part
+                for part in bare
+                if part.plate != plate and batch is not None and batches.get(part.plate) == batch
+            ],
+        )
+    return found
+
+
+def light_of_plate(parts: PlateParts) -> dict[str, Illumination]:
     """The light of each channel of a plate, from the statistics of all of its parts.
 
-    A channel without a readable image has none.
+    Where they are too few, those of its batch are taken in, as far as the images are of one size
+    and depth. A channel without a readable image has none.
     """
+    options = parts.own[0].options
     merged: dict[str, IlluminationStatistics] = {}
-    for channel in parts[0].channels:
-        by_kind: dict[object, IlluminationStatistics] = {}
-        for part in parts:
-            found = IlluminationStatistics.load(part.statistics(channel))
-            if not found.fields:
-                continue
-            shape = found.reduced().shape
-            if shape in by_kind:
-                by_kind[shape].merge(found)
-            else:
-                by_kind[shape] = found
-        usual = _largest(list(by_kind.values()))
-        if usual is not None:
-            merged[channel] = usual
-    return estimate_plate(merged, parts[0].options) if merged else {}
+    batch: dict[str, IlluminationStatistics] = {}
+    for channel in parts.own[0].channels:
+        usual = _largest(list(_by_kind(parts.own, channel).values()))
+        if usual is None:
+            continue
+        merged[channel] = usual
+        if parts.others and not enough(usual, options):
+            batch[channel] = _by_kind([*parts.own, *parts.others], channel)[usual.kind]
+    return estimate_plate(merged, options, batch) if merged else {}
+
+
+def _by_kind(
+    parts: Sequence[IlluminationPart], channel: str
+) -> dict[tuple[int, int, int] | None, IlluminationStatistics]:
+    """Statistics of a channel over parts, by the size and depth of the images."""
+    by_kind: dict[tuple[int, int, int] | None, IlluminationStatistics] = {}
+    for part in parts:
+        found = IlluminationStatistics.load(part.statistics(channel))
+        if not found.fields:
+            continue
+        if found.kind in by_kind:
+            by_kind[found.kind].merge(found)
+        else:
+            by_kind[found.kind] = found
+    return by_kind
 
 
 def _largest(found: Sequence[IlluminationStatistics]) -> IlluminationStatistics | None:

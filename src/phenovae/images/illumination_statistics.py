@@ -58,6 +58,11 @@ class IlluminationStatistics:
         """How many fields were added."""
         return self._fields
 
+    @property
+    def kind(self) -> tuple[int, int, int] | None:
+        """Height, width and bytes a pixel of the fields; None before the first."""
+        return None if self._shape is None else (*self._shape, self._depth)
+
     def add(self, image: Pixels, name: str) -> None:
         """Take in one field, (height, width), uint8 or uint16, by a name that no other has.
 

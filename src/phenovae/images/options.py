@@ -23,7 +23,7 @@ class IlluminationOptions(Options):
         8,
         ge=4,
         description="fewest fields of a channel and plate from which a function is made; with "
-        "fewer the light counts as flat [fields]",
+        "fewer all fields of the plate's batch make it, or the light counts as flat [fields]",
     )
     sample: int = Field(
         256, ge=8, description="fields of a channel and plate that are looked at [fields]"

@@ -116,14 +116,17 @@ def flatness_table(told: FieldContent) -> Table | None:
 
 
 def even_sentences(told: FieldContent) -> list[str]:
-    """Which light was taken as even, and why: a sentence for each reason."""
+    """Which light is not the plate's own, or taken as even: a sentence for each reason."""
     if told.light is None:
         return []
     table = told.light.table
-    flat = table.loc[table["Light_Fallback"] != ""]
     return [
-        f"Taken as even, for {len(here):,} of {_pairs(len(table))}: {reason} ({_some(here)})."
-        for reason, here in flat.groupby("Light_Fallback", sort=True)
+        f"{how}, for {len(here):,} of {_pairs(len(table))}: {reason} ({_some(here)})."
+        for how, column in (
+            ("That of the whole batch", "Light_Lent"),
+            ("Taken as even", "Light_Fallback"),
+        )
+        for reason, here in table.loc[table[column] != ""].groupby(column, sort=True)
     ]
 
 

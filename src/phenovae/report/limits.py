@@ -82,13 +82,15 @@ def _of_light(content: ReportContent) -> list[str]:
     light = content.fields.light if content.fields is not None else None
     if light is None or not len(light.table):
         return []
-    even = int((light.table["Light_Fallback"] != "").sum())
-    if not even:
-        return []
     return [
-        f"The light was taken as even for {even:,} of "
+        f"The light was {what} for {count:,} of "
         f"{plural(len(light.table), 'channel of a plate', 'channels of plates')}; the reasons are "
         "under Fields."
+        for what, column in (
+            ("told from the whole batch", "Light_Lent"),
+            ("taken as even", "Light_Fallback"),
+        )
+        if (count := int((light.table[column] != "").sum()))
     ]
 
 

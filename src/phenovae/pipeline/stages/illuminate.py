@@ -6,11 +6,13 @@ import logging
 import shutil
 from collections.abc import Mapping
 
+import pandas as pd
+
 from phenovae.base.files import replace_folder
 from phenovae.base.tables import read_table
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
-from phenovae.pipeline.parts import by_plate, parts_of, unfinished_folder
+from phenovae.pipeline.parts import parts_of, unfinished_folder
 from phenovae.pipeline.screens import channels_of_run, images_of_run
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.pipeline.workers import map_parts
@@ -25,6 +27,7 @@ def _illuminate(work: Work) -> Outcome:
         IlluminationPart,
         gather_statistics,
         light_of_plate,
+        parts_of_plates,
     )
 
     config = work.config
@@ -39,7 +42,7 @@ def _illuminate(work: Work) -> Outcome:
         for key, plate, chunk in parts_of(sites, config.workers.fields)
     ]
     map_parts(gather_statistics, parts, config.workers, work.progress, "looking at the light")
-    of_plate = by_plate(parts)
+    of_plate = parts_of_plates(parts, _batches(sites))
     found = map_parts(
         light_of_plate, list(of_plate.values()), config.workers, work.progress, "telling the light"
     )
@@ -47,18 +50,28 @@ def _illuminate(work: Work) -> Outcome:
     for plate, light in lights.items():
         save_illumination(unfinished, plate, light)
     write_illumination_table(unfinished, lights)
-    even = [
-        f"{plate} {name}: {light.fallback}"
+    each = [
+        (f"{plate} {name}", light)
         for plate, channels_of_plate in lights.items()
         for name, light in channels_of_plate.items()
-        if light.fallback
     ]
-    if even:
-        more = f", and {len(even) - 1} more" if len(even) > 1 else ""
-        logger.warning("the light counts as even: %s%s", even[0], more)
+    lent = [f"{place}: {light.lent}" for place, light in each if light.lent]
+    even = [f"{place}: {light.fallback}" for place, light in each if light.fallback]
+    for what, places in (("is that of the whole batch", lent), ("counts as even", even)):
+        if places:
+            more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+            logger.warning("the light %s: %s%s", what, places[0], more)
     shutil.rmtree(unfinished / "parts", ignore_errors=True)
     replace_folder(unfinished, final)
-    return Outcome({"functions": sum(map(len, lights.values())) - len(even), "even": even})
+    return Outcome({"functions": len(each) - len(even), "lent": lent, "even": even})
+
+
+def _batches(sites: pd.DataFrame) -> dict[str, str]:
+    """The batch of each plate that has one; a plate in several batches leans on none."""
+    known = sites.loc[sites["Metadata_Batch"].notna() & (sites["Metadata_Batch"] != "")]
+    pairs = known[["Metadata_Plate", "Metadata_Batch"]].drop_duplicates()
+    alone = pairs.drop_duplicates("Metadata_Plate", keep=False)
+    return dict(zip(alone["Metadata_Plate"], alone["Metadata_Batch"], strict=True))
 
 
 def _why_not(work: Work) -> str | None:
@@ -76,7 +89,7 @@ def _options(config: Config) -> Mapping[str, object]:
 
 ILLUMINATE = Stage(
     name="illuminate",
-    version=1,
+    version=2,
     needs=("sites",),
     outputs=(paths.ILLUMINATION,),
     options=_options,
