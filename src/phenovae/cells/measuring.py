@@ -1,57 +1,29 @@
 """Measures of every cell of a field from its label images: shape, intensity, texture, neighbours.
 
-All cells are measured at once, by sums over the labelled pixels. Lengths and areas are in µm where
+All cells are measured at once, by sums over stretches of labelled pixels. Lengths and areas are in µm where
 the size of a pixel is known and in pixels where it is not, and their names say which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError, cKDTree
+from scipy.spatial import cKDTree
+
+from phenovae.cells.hulls import hull_areas
+from phenovae.cells.stretches import Stretches
 
 Labels = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-Number = TypeVar("Number", np.float64, np.int64)
 
 PREFIX = "Measure_"
 NUCLEUS, CYTOPLASM, CELL = "Nucleus", "Cytoplasm", "Cell"
 TEXTURE_SCALES = (1, 2, 4)
-_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
-
-
-class Pixels:
-    """Labelled pixels, each owner's together: where they are in the flat image.
-
-    Owners are counted from 0. Sums go over stretches of pixels, which is several times as fast as
-    looking up the owner of each.
-    """
-
-    def __init__(self, labels: npt.NDArray[np.integer], owners: int) -> None:
-        place = np.flatnonzero(labels)
-        # Numbers of 16 bits are sorted in two passes over them.
-        small = np.uint16 if owners < np.iinfo(np.uint16).max else np.int64
-        owner = labels.ravel()[place].astype(small)
-        order = np.argsort(owner, kind="stable")
-        self.place = place[order]
-        counts = np.bincount(owner, minlength=owners + 1)[1 : owners + 1]
-        self._present = np.flatnonzero(counts)
-        self._starts = np.concatenate([[0], np.cumsum(counts[self._present])])[:-1]
-        self.area: Counts = counts.astype(np.int64)
-
-    def sums(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
-        """Sum over each owner's pixels of a value a pixel, given in the order of `place`."""
-        found = np.zeros(len(self.area), values.dtype)
-        if len(self._present):
-            found[self._present] = np.add.reduceat(values, self._starts)
-        return found
 
 
 def measure_cells(
@@ -74,36 +46,43 @@ def measure_cells(
     cells = int(nuclei.max(initial=0))
     size, unit = (pixel_size_um, "um") if pixel_size_um else (1.0, "px")
     found: dict[str, Vector] = {}
-    whole = nuclei if bodies is None else np.where(nuclei > 0, nuclei, bodies)
     # Nucleus and cytoplasm of cell i are owners 2 i and 2 i + 1, so that one sum serves both.
-    halves = np.where(nuclei > 0, 2 * nuclei - 1, 2 * whole)
-    pyramid = [Pixels(halves[::scale, ::scale], 2 * cells) for scale in TEXTURE_SCALES]
-    moments = _moments(pyramid[0], nuclei.shape[1])
+    halves = _halves(nuclei, bodies, cells)
+    pyramid = [Stretches(halves[::scale, ::scale], 2 * cells) for scale in TEXTURE_SCALES]
+    moments = pyramid[0].moments()
     of_nucleus = moments[:, 0::2]
     _add_shape(found, NUCLEUS, of_nucleus, size, unit)
-    found[f"{NUCLEUS}_Solidity"] = _ratio(of_nucleus[0], _hull_areas(nuclei, cells))
+    hulls = hull_areas(pyramid[0], pyramid[0].owner % 2 == 0, 2 * cells)[0::2]
+    found[f"{NUCLEUS}_Solidity"] = _ratio(of_nucleus[0], hulls)
     if bodies is not None:
         _add_shape(found, CELL, of_nucleus + moments[:, 1::2], size, unit)
     for name, plane in zip(channels, field, strict=True):
-        _add_intensity(found, name, plane.astype(np.float32), pyramid, cytoplasm=bodies is not None)
-    _add_neighbours(found, whole, _centres(of_nucleus), cells, size, unit)
+        _add_intensity(found, name, plane, pyramid, moments[0], cytoplasm=bodies is not None)
+    _add_neighbours(found, (halves + 1) // 2, _centres(of_nucleus), cells, size, unit)
     return pd.DataFrame({f"{PREFIX}{name}": values for name, values in found.items()})
 
 
 def centres(labels: Labels) -> npt.NDArray[np.float64]:
     """Row and column of the middle of labels 1 to n, (n, 2) [px]; NaN where one has no pixels."""
-    return _centres(_moments(Pixels(labels, int(labels.max(initial=0))), max(labels.shape[1], 1)))
+    return _centres(Stretches(labels, int(labels.max(initial=0))).moments())
+
+
+def _halves(nuclei: Labels, bodies: Labels | None, cells: int) -> npt.NDArray[np.integer]:
+    """2 i - 1 in nucleus i, 2 i in the rest of its cell; in 16 bits where that holds them."""
+    small = np.uint16 if 2 * cells <= np.iinfo(np.uint16).max else np.int64
+    inner = nuclei.astype(small)
+    inner *= 2
+    if bodies is None:
+        return np.subtract(inner, 1, out=inner, where=inner > 0)
+    outer = bodies.astype(small)
+    outer *= 2
+    inside = inner > 0
+    inner -= inside
+    return np.where(inside, inner, outer)
 
 
 def _centres(moments: Counts) -> npt.NDArray[np.float64]:
     return np.stack([_ratio(moments[1], moments[0]), _ratio(moments[2], moments[0])], axis=1)
-
-
-def _moments(pixels: Pixels, width: int) -> Counts:
-    """Number, sums of row and column, of their squares and of their product; exact, (6, owners)."""
-    row, column = np.divmod(pixels.place, width)
-    values = (row, column, row * row, column * column, row * column)
-    return np.stack([pixels.area, *(pixels.sums(each) for each in values)])
 
 
 def _ratio(above: npt.NDArray[np.number], below: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
@@ -129,44 +108,21 @@ def _add_shape(
     found[f"{part}_Eccentricity"] = np.sqrt(1 - _ratio(short, long))
 
 
-def _hull_areas(labels: Labels, cells: int) -> Vector:
-    """Area of the convex hull of each label's pixels, taken as squares [px]."""
-    areas = np.full(cells, np.nan)
-    if not cells:
-        return areas
-    for number, window in enumerate(ndimage.find_objects(labels, cells)):
-        if window is None:
-            continue
-        corners = _outer_corners(labels[window] == number + 1)
-        try:
-            areas[number] = ConvexHull(corners).volume
-        except QhullError:  # a hull that has no area is no hull
-            continue
-    return areas
-
-
-def _outer_corners(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Corners of the first and the last pixel of every row: no other can be on the hull."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    first = mask[rows].argmax(axis=1)
-    last = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([rows, first], 1), np.stack([rows, last], 1)])
-    return np.concatenate([ends + corner for corner in _CORNERS]).astype(np.float64)
-
-
 def _add_intensity(
     found: dict[str, Vector],
     channel: str,
-    plane: Plane,
-    pyramid: Sequence[Pixels],
+    plane: npt.NDArray[np.generic],
+    pyramid: Sequence[Stretches],
+    area: Counts,
     *,
     cytoplasm: bool,
 ) -> None:
     """Mean, sum, spread and texture of a channel in each part of a cell."""
-    pixels = pyramid[0]
-    values = plane.ravel()[pixels.place].astype(np.float64)
-    area, total, power = pixels.area, pixels.sums(values), pixels.sums(values * values)
-    textures = [_texture(level, each) for level, each in zip(_levels(plane), pyramid, strict=True)]
+    total, power, rough = _sums(plane, pyramid[0])
+    textures = [_texture(total, rough, area)]
+    for level, each in zip(_levels(plane), pyramid[1:], strict=True):
+        coarse, _, rough = _sums(level, each)
+        textures.append(_texture(coarse, rough, each.moments()[0]))
     parts = {NUCLEUS: slice(0, None, 2)}
     if cytoplasm:
         parts[CYTOPLASM] = slice(1, None, 2)
@@ -184,29 +140,55 @@ def _add_intensity(
         found[f"{CELL}_{channel}_Sum"] = sums
 
 
-def _levels(plane: Plane) -> list[Plane]:
-    """The channel at full size, and as means of blocks as wide as the other scales."""
-    levels = [plane]
+def _levels(plane: npt.NDArray[np.generic]) -> list[Plane]:
+    """The channel as means of blocks as wide as the scales beyond the first."""
+    levels: list[Plane] = []
+    last = plane
     for _ in TEXTURE_SCALES[1:]:
-        last = levels[-1]
-        even = np.pad(last, [(0, side % 2) for side in last.shape], mode="edge")
-        rows = even[0::2] + even[1::2]
-        levels.append(((rows[:, 0::2] + rows[:, 1::2]) / 4).astype(np.float32, copy=False))
+        if any(side % 2 for side in last.shape):
+            last = np.pad(last, [(0, side % 2) for side in last.shape], mode="edge")
+        rows = np.add(last[0::2], last[1::2], dtype=np.float32)
+        last = rows[:, 0::2] + rows[:, 1::2]
+        last /= 4
+        levels.append(last)
     return levels
 
 
-def _texture(plane: Plane, pixels: Pixels) -> Vector:
-    """Root mean square of the difference from the four neighbours' mean, over the mean."""
-    around = np.zeros_like(plane)
-    padded = np.pad(plane, 1, mode="edge")
-    around += padded[:-2, 1:-1]
-    around += padded[2:, 1:-1]
+def _sums(
+    plane: npt.NDArray[np.generic], stretches: Stretches
+) -> tuple[Vector, Vector, Vector]:
+    """Of each owner the sums of values, of their squares, and of the squares of `_detail`."""
+    values: list[Vector] = []
+    squares: list[Vector] = []
+    details: list[Vector] = []
+    for rows in stretches.strips():
+        value = plane[rows].astype(np.float64)
+        values.append(stretches.sums_of_strip(value, rows))
+        value *= value
+        squares.append(stretches.sums_of_strip(value, rows))
+        detail = _detail(plane, rows).astype(np.float64)
+        detail *= detail
+        details.append(stretches.sums_of_strip(detail, rows))
+    total, power, rough = (stretches.of_owners(each) for each in (values, squares, details))
+    return total, power, rough
+
+
+def _detail(plane: npt.NDArray[np.generic], rows: slice) -> Plane:
+    """Some rows less the mean of the four neighbours; beyond the edge the edge goes on."""
+    top, bottom = max(rows.start - 1, 0), min(rows.stop + 1, len(plane))
+    missing = (top - (rows.start - 1), rows.stop + 1 - bottom)
+    padded = np.pad(plane[top:bottom].astype(np.float32), (missing, (1, 1)), mode="edge")
+    around = padded[:-2, 1:-1] + padded[2:, 1:-1]
     around += padded[1:-1, :-2]
     around += padded[1:-1, 2:]
-    values = plane.ravel()[pixels.place].astype(np.float64)
-    detail = values - around.ravel()[pixels.place] / 4
-    mean = _ratio(pixels.sums(values), pixels.area)
-    return _ratio(np.sqrt(_ratio(pixels.sums(detail * detail), pixels.area)), mean)
+    around /= 4
+    detail: Plane = np.subtract(padded[1:-1, 1:-1], around, out=around)
+    return detail
+
+
+def _texture(total: Vector, rough: Vector, area: Counts) -> Vector:
+    """Root mean square of the difference from the four neighbours' mean, over the mean."""
+    return _ratio(np.sqrt(_ratio(rough, area)), _ratio(total, area))
 
 
 def _add_neighbours(
