@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from phenovae.cells.hulls import hull_areas
-from phenovae.cells.stretches import Stretches
+from phenovae.cells.stretches import Stretches, strips
 
 Labels = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ def measure_cells(
         _add_shape(found, CELL, of_nucleus + moments[:, 1::2], size, unit)
     for name, plane in zip(channels, field, strict=True):
         _add_intensity(found, name, plane, pyramid, moments[0], cytoplasm=bodies is not None)
-    _add_neighbours(found, (halves + 1) // 2, _centres(of_nucleus), cells, size, unit)
+    _add_neighbours(found, _whole(halves), _centres(of_nucleus), cells, size, unit)
     return pd.DataFrame({f"{PREFIX}{name}": values for name, values in found.items()})
 
 
@@ -71,14 +71,19 @@ def _halves(nuclei: Labels, bodies: Labels | None, cells: int) -> npt.NDArray[np
     """2 i - 1 in nucleus i, 2 i in the rest of its cell; in 16 bits where that holds them."""
     small = np.uint16 if 2 * cells <= np.iinfo(np.uint16).max else np.int64
     inner = nuclei.astype(small)
+    outer = np.zeros_like(inner) if bodies is None else bodies.astype(small)
     inner *= 2
-    if bodies is None:
-        return np.subtract(inner, 1, out=inner, where=inner > 0)
-    outer = bodies.astype(small)
     outer *= 2
     inside = inner > 0
-    inner -= inside
-    return np.where(inside, inner, outer)
+    inner -= 1
+    np.copyto(outer, inner, where=inside)
+    return outer
+
+
+def _whole(halves: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    whole = halves + 1
+    whole >>= 1
+    return whole
 
 
 def _centres(moments: Counts) -> npt.NDArray[np.float64]:
@@ -142,48 +147,62 @@ def _add_intensity(
 
 def _levels(plane: npt.NDArray[np.generic]) -> list[Plane]:
     """The channel as means of blocks as wide as the scales beyond the first."""
-    levels: list[Plane] = []
-    last = plane
-    for _ in TEXTURE_SCALES[1:]:
-        if any(side % 2 for side in last.shape):
-            last = np.pad(last, [(0, side % 2) for side in last.shape], mode="edge")
-        rows = np.add(last[0::2], last[1::2], dtype=np.float32)
-        last = rows[:, 0::2] + rows[:, 1::2]
-        last /= 4
-        levels.append(last)
+    levels = [_halved(plane)]
+    for _ in TEXTURE_SCALES[2:]:
+        levels.append(_halved(levels[-1]))
     return levels
+
+
+def _halved(plane: npt.NDArray[np.generic]) -> Plane:
+    """Means of blocks of 2 x 2 pixels; a last odd row or column is taken twice."""
+    if any(side % 2 for side in plane.shape):
+        plane = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge")
+    half: Plane = np.empty((plane.shape[0] // 2, plane.shape[1] // 2), np.float32)
+    for rows in strips(plane.shape, 2):
+        block = plane[rows].astype(np.float32)
+        pairs = block[0::2] + block[1::2]
+        mean = np.add(pairs[:, 0::2], pairs[:, 1::2], out=half[rows.start // 2 : rows.stop // 2])
+        mean /= 4
+    return half
 
 
 def _sums(
     plane: npt.NDArray[np.generic], stretches: Stretches
 ) -> tuple[Vector, Vector, Vector]:
-    """Of each owner the sums of values, of their squares, and of the squares of `_detail`."""
+    """Of each owner the sums of values, of their squares, and of squared local differences.
+
+    A local difference is that from the mean of the four neighbours; beyond the edge the edge goes
+    on.
+    """
     values: list[Vector] = []
     squares: list[Vector] = []
     details: list[Vector] = []
-    for rows in stretches.strips():
-        value = plane[rows].astype(np.float64)
+    for rows in strips(plane.shape):
+        framed = _framed(plane, rows)
+        inner = framed[1:-1, 1:-1]
+        around = framed[:-2, 1:-1] + framed[2:, 1:-1]
+        around += framed[1:-1, :-2]
+        around += framed[1:-1, 2:]
+        around /= 4
+        detail = np.subtract(inner, around, out=around).astype(np.float64)
+        detail *= detail
+        details.append(stretches.sums_of_strip(detail, rows))
+        value = inner.astype(np.float64)
         values.append(stretches.sums_of_strip(value, rows))
         value *= value
         squares.append(stretches.sums_of_strip(value, rows))
-        detail = _detail(plane, rows).astype(np.float64)
-        detail *= detail
-        details.append(stretches.sums_of_strip(detail, rows))
     total, power, rough = (stretches.of_owners(each) for each in (values, squares, details))
     return total, power, rough
 
 
-def _detail(plane: npt.NDArray[np.generic], rows: slice) -> Plane:
-    """Some rows less the mean of the four neighbours; beyond the edge the edge goes on."""
-    top, bottom = max(rows.start - 1, 0), min(rows.stop + 1, len(plane))
-    missing = (top - (rows.start - 1), rows.stop + 1 - bottom)
-    padded = np.pad(plane[top:bottom].astype(np.float32), (missing, (1, 1)), mode="edge")
-    around = padded[:-2, 1:-1] + padded[2:, 1:-1]
-    around += padded[1:-1, :-2]
-    around += padded[1:-1, 2:]
-    around /= 4
-    detail: Plane = np.subtract(padded[1:-1, 1:-1], around, out=around)
-    return detail
+def _framed(plane: npt.NDArray[np.generic], rows: slice) -> Plane:
+    """Some rows with a pixel more on every side, the edge again beyond the edge."""
+    framed: Plane = np.empty((rows.stop - rows.start + 2, plane.shape[1] + 2), np.float32)
+    framed[1:-1, 1:-1] = plane[rows]
+    framed[0, 1:-1] = plane[max(rows.start - 1, 0)]
+    framed[-1, 1:-1] = plane[min(rows.stop, len(plane) - 1)]
+    framed[:, 0], framed[:, -1] = framed[:, 1], framed[:, -2]
+    return framed
 
 
 def _texture(total: Vector, rough: Vector, area: Counts) -> Vector:
@@ -201,10 +220,14 @@ def _add_neighbours(
 ) -> None:
     """How many cells each touches, and how far the next nucleus is."""
     met = []
-    for one, other in ((labels[:, :-1], labels[:, 1:]), (labels[:-1], labels[1:])):
-        touching = (one != other) & (one > 0) & (other > 0)
-        here, there = one[touching].astype(np.int64), other[touching].astype(np.int64)
-        met.append(np.unique(np.minimum(here, there) * (cells + 1) + np.maximum(here, there)))
+    flat, width = labels.ravel(), labels.shape[1]
+    for step in (1, width):
+        border = np.flatnonzero(flat[:-step] != flat[step:])
+        if step == 1:  # the end of a row has nothing to do with the start of the next
+            border = border[border % width < width - 1]
+        here, there = flat[border].astype(np.int64), flat[border + step].astype(np.int64)
+        low, high = np.minimum(here, there), np.maximum(here, there)
+        met.append(np.unique((low * (cells + 1) + high)[low > 0]))
     low, high = np.divmod(np.unique(np.concatenate(met)), cells + 1)
     ends = np.concatenate([low, high]) - 1
     found["Neighbours_Touching"] = np.bincount(ends, minlength=cells).astype(np.float64)

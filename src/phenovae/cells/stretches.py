@@ -18,6 +18,13 @@ _STRIP = 64 * 1024
 """Pixels that are worked on at a time, so that they stay in the cache."""
 
 
+def strips(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice]:
+    """Rows of an image (height, width) from top to bottom, some `multiple` of rows at a time."""
+    rows = max(1, _STRIP // max(shape[1] * multiple, 1)) * multiple
+    for top in range(0, shape[0], rows):
+        yield slice(top, min(top + rows, shape[0]))
+
+
 class Stretches:
     """The stretches of a label image (height, width); owners are counted from 0, label 1 first."""
 
@@ -36,12 +43,6 @@ class Stretches:
         self.row, self.left = np.divmod(starts, max(self.width, 1))
         self.right: Counts = self.left + lengths
         """Row, first column and the column after the last of every stretch that has an owner."""
-
-    def strips(self) -> Iterator[slice]:
-        """Rows from top to bottom, a few at a time."""
-        rows = max(1, _STRIP // max(self.width, 1))
-        for top in range(0, self.height, rows):
-            yield slice(top, min(top + rows, self.height))
 
     def sums_of_strip(self, values: npt.NDArray[np.floating], rows: slice) -> Numbers:
         """Sums over the stretches of some rows, of a value a pixel (rows, width)."""
