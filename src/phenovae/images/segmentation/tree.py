@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -43,7 +42,7 @@ class ComponentTree:
 
     def rising(self) -> list[slice]:
         """The nodes of each level."""
-        return [slice(a, b) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+        return _slices(self.starts)
 
 
 def gradient_of(image: Floats) -> Floats:
@@ -56,95 +55,165 @@ def gradient_of(image: Floats) -> Floats:
 
 
 def grow_tree(image: Floats, levels: Numbers) -> ComponentTree:
-    """All components of `image` (height, width) above each of the rising `levels`."""
-    height, width = image.shape
-    levels = levels.astype(np.float32)
-    flat, gradient = image.ravel(), gradient_of(image).ravel()
-    lowest = _lowest_neighbour(image).ravel()
-    rank = np.searchsorted(levels, flat, side="left").astype(np.int16)
-    inside = np.flatnonzero(rank)
-    inside = inside[np.argsort(-rank[inside], kind="stable")]
-    bounds = np.searchsorted(-rank[inside], -np.arange(len(levels), 0, -1), side="right")
-    bands = np.split(inside, bounds)
-    own = np.full(image.size, -1, dtype=np.int32)
-    parents: list[Whole] = []
-    sums: list[Numbers] = []
-    outlines: list[Numbers] = []
-    counts: list[int] = []
-    rings: list[Whole] = []
-    some: Whole = np.zeros(0, dtype=np.int64)
-    pixels: Whole = np.zeros(0, dtype=np.int64)
-    for step, level in enumerate(reversed(levels)):
-        band = bands[step]
-        pixels = np.concatenate([pixels, band])
-        labels, count = ndimage.label(image > level)
-        labels = labels.ravel()
-        up = labels[some].astype(np.int64) - 1
-        node = labels[band].astype(np.int64) - 1
-        own[band] = node
-        y, x = band // width, band % width
-        weights = (None, y, x, y * y, x * x, y * x, flat[band])
-        sums.append(np.stack([np.bincount(node, weight, count) for weight in weights], axis=1))
-        edge = pixels[lowest[pixels] <= level]
-        ring = labels[edge] - 1
-        outlines.append(
-            np.bincount(ring, gradient[edge], count) / np.maximum(np.bincount(ring, None, count), 1)
-        )
-        parents.append(up)
-        counts.append(count)
-        below: Whole = np.zeros(count, dtype=np.int64)
-        below[up] = some
-        below[node] = band
-        some = below
-        rings.append(band)
-    return _assembled(levels, own.reshape(height, width), rings, parents, sums, outlines, counts)
+    """All components of `image` (height, width) above each of the rising `levels`.
 
-
-def _lowest_neighbour(image: Floats) -> Floats:
-    lowest = image.copy()
-    np.minimum(lowest[1:], image[:-1], out=lowest[1:])
-    np.minimum(lowest[:-1], image[1:], out=lowest[:-1])
-    np.minimum(lowest[:, 1:], image[:, :-1], out=lowest[:, 1:])
-    np.minimum(lowest[:, :-1], image[:, 1:], out=lowest[:, :-1])
-    return lowest
-
-
-def _assembled(
-    levels: Numbers,
-    own: Labels,
-    bands: list[Whole],
-    parents: list[Whole],
-    sums: list[Numbers],
-    outlines: list[Numbers],
-    counts: list[int],
-) -> ComponentTree:
-    """Put levels met from the top down in rising order and add up what lies within each node."""
-    starts = np.concatenate([[0], np.cumsum(counts[::-1])])
-    flat = own.reshape(-1)
-    # parents[k] are those of the nodes found a step before, one level higher
-    lifted = [np.full(counts[-1], -1, dtype=np.int64)]
-    total = [sums[-1]]
-    n = len(levels)
-    for k in range(1, n):
-        up = parents[n - k] + starts[k - 1]
-        lifted.append(up)
-        total.append(sums[n - 1 - k])
-    moments = np.concatenate(total)
-    parent = np.concatenate(lifted)
-    for k in range(n - 1, 0, -1):
-        here = slice(starts[k], starts[k + 1])
-        np.add.at(moments, parent[here], moments[here])
-    for step, band in enumerate(bands):
-        flat[band] += starts[n - 1 - step]
-    level = np.repeat(levels, np.diff(starts))
+    Components of one level are in the order of their first pixels.
+    """
+    rank = np.searchsorted(levels.astype(np.float32), image.ravel(), side="left")
+    rank = rank.astype(np.int16).reshape(image.shape)
+    pixels = np.flatnonzero(rank)
+    peaks, peak = _peaks(image, pixels)
+    starts, parent, nodes = _nodes(rank, pixels, peaks, peak, len(levels))
+    own = nodes[rank.ravel()[pixels] - 1, peak]
+    # a pixel is on the outline of its components down to the level of its lowest neighbour
+    low = _lowest_neighbour(rank).ravel()[pixels]
+    inner = low > 0
+    beyond = nodes[low[inner] - 1, peak[inner]]
+    sums = _own_sums(image, pixels, own, inner, beyond, len(parent))
+    columns = np.arange(sums.shape[1])
+    for here in reversed(_slices(starts)[1:]):
+        places = parent[here, None] * len(columns) + columns
+        np.add.at(sums.reshape(-1), places.ravel(), sums[here].ravel())
+    all_own = np.full(image.size, -1, dtype=np.int32)
+    all_own[pixels] = own
+    level = np.repeat(levels.astype(np.float32), np.diff(starts))
     return ComponentTree(
         starts=starts,
         parent=parent,
-        moments=moments[:, :6],
-        height=moments[:, 6] / np.maximum(moments[:, 0], 1) - level,
-        slope=np.concatenate(outlines[::-1]),
-        own=own,
+        moments=sums[:, :6],
+        height=sums[:, 6] / np.maximum(sums[:, 0], 1) - level,
+        slope=sums[:, 8] / np.maximum(sums[:, 7], 1),
+        own=all_own.reshape(image.shape),
     )
+
+
+def _own_sums(
+    image: Floats, pixels: Whole, own: Whole, inner: Flags, beyond: Whole, count: int
+) -> Numbers:
+    """Sums over the pixels that are of a node but of none above it, (nodes, 9).
+
+    Six moments, light, length of the outline, and slope along it. Of `inner` pixels the outline
+    ends at the node `beyond`, from which they are taken off again.
+    """
+    y, x = np.divmod(pixels, image.shape[1])
+    light, slope = image.ravel()[pixels], gradient_of(image).ravel()[pixels]
+    weights = (None, y, x, y * y, x * x, y * x, light)
+    length = np.bincount(own, None, count) - np.bincount(beyond, None, count)
+    steep = np.bincount(own, slope, count) - np.bincount(beyond, slope[inner], count)
+    whole = [np.bincount(own, weight, count) for weight in weights]
+    return np.stack([*whole, length, steep], axis=1).astype(np.float64)
+
+
+def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
+    """Where the peaks are, and the peak that the steepest way up from each of `pixels` leads to.
+
+    A pixel is in one component with its peak at every level below its own. So components of peaks
+    tell those of all pixels.
+    """
+    place = np.arange(image.size).reshape(image.shape)
+    highest, target = image.copy(), place.copy()
+    for here, there in (
+        (np.s_[1:], np.s_[:-1]),
+        (np.s_[:-1], np.s_[1:]),
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[:, :-1], np.s_[:, 1:]),
+    ):
+        up = image[there] > highest[here]
+        np.copyto(highest[here], image[there], where=up)
+        np.copyto(target[here], place[there], where=up)
+    way = target.ravel()
+    tops = pixels[way[pixels] == pixels]
+    farther = way[way]
+    while not np.array_equal(farther, way):
+        way, farther = farther, farther[farther]
+    number = np.zeros(image.size, np.int64)
+    number[tops] = np.arange(len(tops))
+    return tops, number[way[pixels]]
+
+
+def _nodes(
+    rank: npt.NDArray[np.int16], pixels: Whole, peaks: Whole, peak: Whole, levels: int
+) -> tuple[Whole, Whole, Whole]:
+    """First node of every level, parent of every node, and the node of (level, peak)."""
+    one, other, passes = _passes(rank, pixels, peak, len(peaks))
+    top = rank.ravel()[peaks]
+    # the number of a peak that stands for all peaks of one component
+    chief = np.arange(len(peaks))
+    chiefs = np.empty((levels, len(peaks)), np.int64)
+    for level in range(levels - 1, -1, -1):
+        opened = slice(*np.searchsorted(-passes, (-level - 1, -level)))
+        chief = _joined(chief, one[opened], other[opened])
+        chiefs[level] = chief
+    lit = top > np.arange(levels)[:, None]
+    stands = lit & (chiefs == np.arange(len(peaks)))
+    level, which = np.nonzero(stands)
+    node = np.zeros_like(chiefs)
+    node[level, which] = np.arange(len(level))
+    nodes = np.take_along_axis(node, chiefs, axis=1)
+    starts = np.searchsorted(level, np.arange(levels + 1))
+    parent = np.where(level > 0, nodes[level - 1, which], -1)
+    # renumbered by their first pixels
+    first = np.full(len(level), rank.size)
+    np.minimum.at(first, nodes[rank.ravel()[pixels] - 1, peak], pixels)
+    for here in reversed(_slices(starts)[1:]):
+        np.minimum.at(first, parent[here], first[here])
+    order = np.lexsort((first, level))
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    parent = parent[order]
+    return starts, np.where(parent >= 0, number[parent], -1), number[nodes]
+
+
+def _passes(
+    rank: npt.NDArray[np.int16], pixels: Whole, peak: Whole, peaks: int
+) -> tuple[Whole, Whole, Whole]:
+    """Pairs of peaks whose grounds meet, and the rank of the highest pass between; falling ranks."""
+    ground = np.full(rank.size, -1)
+    ground[pixels] = peak
+    flat, width = rank.ravel(), rank.shape[1]
+    most = int(flat.max(initial=0))
+    keys: list[Whole] = []
+    for step, near in ((1, pixels[pixels % width < width - 1]), (width, pixels)):
+        near = near[near < rank.size - step]
+        here, there = ground[near], ground[near + step]
+        meet = (there >= 0) & (here != there)
+        near, here, there = near[meet], here[meet], there[meet]
+        low = np.minimum(flat[near], flat[near + step])
+        pair = np.minimum(here, there) * peaks + np.maximum(here, there)
+        keys.append(pair * (most + 1) + (most - low))
+    pair, depth = np.divmod(np.sort(np.concatenate(keys)), most + 1)
+    highest = np.flatnonzero(np.diff(pair, prepend=-1))
+    highest = highest[np.argsort(depth[highest], kind="stable")]
+    one, other = np.divmod(pair[highest], max(peaks, 1))
+    return one, other, most - depth[highest]
+
+
+def _joined(chief: Whole, one: Whole, other: Whole) -> Whole:
+    """`chief` of every peak after pairs of them were joined: the lowest number of all joined."""
+    while True:
+        a, b = chief[one], chief[other]
+        apart = a != b
+        if not apart.any():
+            return chief
+        one, other, a, b = one[apart], other[apart], a[apart], b[apart]
+        chief = chief.copy()
+        np.minimum.at(chief, np.maximum(a, b), np.minimum(a, b))
+        farther = chief[chief]
+        while not np.array_equal(farther, chief):
+            chief, farther = farther, farther[farther]
+
+
+def _lowest_neighbour(rank: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    lowest = rank.copy()
+    np.minimum(lowest[1:], rank[:-1], out=lowest[1:])
+    np.minimum(lowest[:-1], rank[1:], out=lowest[:-1])
+    np.minimum(lowest[:, 1:], rank[:, :-1], out=lowest[:, 1:])
+    np.minimum(lowest[:, :-1], rank[:, 1:], out=lowest[:, :-1])
+    return lowest
+
+
+def _slices(starts: Whole) -> list[slice]:
+    return [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
 
 
 def ellipse_fill(moments: Numbers) -> Numbers:
