@@ -95,13 +95,22 @@ def _own_sums(
     Six moments, light, length of the outline, and slope along it. Of `inner` pixels the outline
     ends at the node `beyond`, from which they are taken off again.
     """
-    y, x = np.divmod(pixels, image.shape[1])
-    light, slope = image.ravel()[pixels], gradient_of(image).ravel()[pixels]
-    weights = (None, y, x, y * y, x * x, y * x, light)
+    slope = gradient_of(image).ravel()[pixels]
     length = np.bincount(own, None, count) - np.bincount(beyond, None, count)
     steep = np.bincount(own, slope, count) - np.bincount(beyond, slope[inner], count)
-    whole = [np.bincount(own, weight, count) for weight in weights]
-    return np.stack([*whole, length, steep], axis=1).astype(np.float64)
+    # sums over stretches of a sorted array are several times as fast as looking up each owner
+    small = np.uint16 if count <= np.iinfo(np.uint16).max else np.int64
+    order = np.argsort(own.astype(small), kind="stable")
+    y, x = np.divmod(pixels[order], image.shape[1])
+    area = np.bincount(own, minlength=count)
+    present = np.flatnonzero(area)
+    first = np.cumsum(area[present]) - area[present]
+    sums = np.zeros((count, 9))
+    sums[:, 0], sums[:, 7], sums[:, 8] = area, length, steep
+    light = image.ravel()[pixels[order]].astype(np.float64)
+    for column, weight in enumerate((y, x, y * y, x * x, y * x, light), start=1):
+        sums[present, column] = np.add.reduceat(weight, first) if len(first) else 0
+    return sums
 
 
 def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
@@ -110,25 +119,28 @@ def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
     A pixel is in one component with its peak at every level below its own. So components of peaks
     tell those of all pixels.
     """
-    place = np.arange(image.size).reshape(image.shape)
-    highest, target = image.copy(), place.copy()
-    for here, there in (
-        (np.s_[1:], np.s_[:-1]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
+    width = image.shape[1]
+    highest, direction = image.copy(), np.zeros(image.shape, np.uint8)
+    steps = np.asarray([0, -width, width, -1, 1])
+    for number, (here, there) in enumerate(
+        (
+            (np.s_[1:], np.s_[:-1]),
+            (np.s_[:-1], np.s_[1:]),
+            (np.s_[:, 1:], np.s_[:, :-1]),
+            (np.s_[:, :-1], np.s_[:, 1:]),
+        ),
+        start=1,
     ):
-        up = image[there] > highest[here]
-        np.copyto(highest[here], image[there], where=up)
-        np.copyto(target[here], place[there], where=up)
-    way = target.ravel()
+        np.copyto(direction[here], number, where=image[there] > highest[here])
+        np.maximum(highest[here], image[there], out=highest[here])
+    way = np.arange(image.size) + steps[direction.ravel()]
     tops = pixels[way[pixels] == pixels]
     farther = way[way]
     while not np.array_equal(farther, way):
         way, farther = farther, farther[farther]
-    number = np.zeros(image.size, np.int64)
-    number[tops] = np.arange(len(tops))
-    return tops, number[way[pixels]]
+    peak = np.zeros(image.size, np.int64)
+    peak[tops] = np.arange(len(tops))
+    return tops, peak[way[pixels]]
 
 
 def _nodes(
