@@ -149,7 +149,9 @@ def _limits(options: SegmentationOptions, pixel_size_um: float | None) -> tuple[
 
 def _within(labels: Labels, low: float, high: float, dropped: Counter[str]) -> Labels:
     """Labels of a diameter between `low` and `high` [px]; a nucleus that is cut may be smaller."""
-    for reason in ("small", "large"):
+    for reason, limit in (("small", low > 0), ("large", high < np.inf)):
+        if not limit:
+            continue
         wide = 2 * np.sqrt(np.bincount(labels.ravel(), minlength=1) / np.pi)
         bad = wide < low if reason == "small" else wide > high
         if reason == "small":

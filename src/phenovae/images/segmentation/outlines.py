@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from phenovae.images.segmentation.planes import Floats, enlarged
+from phenovae.images.segmentation.planes import Floats, between_rows, enlarged_rows
 from phenovae.images.segmentation.regions import (
     Labels,
     percentiles,
@@ -50,6 +50,8 @@ def enlarged_outlines(
     excess = np.clip(np.abs(excess), 0.02, 0.5)
     signed = np.where(labels > 0, excess, -excess)
     signed[zone == 0] = -0.5
-    inside = enlarged(signed, factor)[: shape[0], : shape[1]] > 0
-    owners = np.repeat(np.repeat(zone, factor, axis=0), factor, axis=1)
-    return np.where(inside, owners[: shape[0], : shape[1]], 0).astype(np.int32)
+    wide, owners = enlarged_rows(signed, factor), np.repeat(zone, factor, axis=1)
+    found = np.zeros((len(zone), factor, wide.shape[1]), dtype=np.int32)
+    for k in range(factor):
+        np.copyto(found[:, k], owners, where=between_rows(wide, k, factor) > 0)
+    return found.reshape(-1, wide.shape[1])[: shape[0], : shape[1]]

@@ -88,15 +88,32 @@ def enlarged(plane: Floats, factor: int) -> Floats:
     """`plane` at `factor` times the size, linear between the middles of its pixels."""
     if factor == 1:
         return plane
-    return _stretched(_stretched(plane, factor).T, factor).T
-
-
-def _stretched(plane: Floats, factor: int) -> Floats:
-    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
-    tall = np.empty((plane.shape[0], factor, plane.shape[1]), dtype=np.float32)
+    wide = enlarged_rows(plane, factor)
+    tall = np.empty((len(plane), factor, wide.shape[1]), dtype=np.float32)
     for k in range(factor):
-        # place of the k-th small pixel within the large one, from its middle
-        place = (k + 0.5) / factor - 0.5
-        near, other = padded[1:-1], padded[2:] if place > 0 else padded[:-2]
-        tall[:, k] = near + abs(place) * (other - near)
-    return tall.reshape(-1, plane.shape[1])
+        tall[:, k] = between_rows(wide, k, factor)
+    return tall.reshape(-1, wide.shape[1])
+
+
+def enlarged_rows(plane: Floats, factor: int) -> Floats:
+    """`plane` at `factor` times the width, linear between the middles of its pixels."""
+    wide = np.empty((*plane.shape, factor), dtype=np.float32)
+    for k in range(factor):
+        wide[:, :, k] = between_rows(plane.T, k, factor).T
+    return wide.reshape(len(plane), -1)
+
+
+def between_rows(plane: Floats, k: int, factor: int) -> Floats:
+    """Of `factor` rows that each row of `plane` becomes, the `k`-th, linear between neighbours."""
+    # place of the k-th small pixel within the large one, from its middle
+    place = (k + 0.5) / factor - 0.5
+    if place == 0:
+        return plane
+    row: Floats = np.empty_like(plane)
+    here, there = (np.s_[:-1], np.s_[1:]) if place > 0 else (np.s_[1:], np.s_[:-1])
+    np.subtract(plane[there], plane[here], out=row[here])
+    row[here] *= abs(place)
+    row[here] += plane[here]
+    edge = -1 if place > 0 else 0
+    row[edge] = plane[edge]
+    return row
