@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from phenovae.cells.stretches import Stretches
+from phenovae.images.stretches import Stretches
 
 Counts = npt.NDArray[np.int64]
 

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from phenovae.cells.hulls import hull_areas
-from phenovae.cells.stretches import Stretches, strips
+from phenovae.images.stretches import Stretches, strips
 
 Labels = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.float32]

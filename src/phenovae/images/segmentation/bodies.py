@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from skimage.segmentation import watershed
 
 from phenovae.images.segmentation.options import SegmentationOptions
-from phenovae.images.segmentation.planes import AnyImage, Floats, as_plane, reduced, smoothed
+from phenovae.images.segmentation.planes import (
+    AnyImage,
+    Floats,
+    as_plane,
+    distance_from,
+    reduced,
+    smoothed,
+)
 from phenovae.images.segmentation.regions import Labels
+from phenovae.images.stretches import areas_of
 
 _WORKING = 10
 """Pixels across a nucleus that bodies are found at."""
@@ -30,15 +37,16 @@ def segment_bodies(
     """
     if channels.ndim != 3 or channels.shape[1:] != nuclei.shape or not len(channels):
         raise ValueError(f"stains of {channels.shape} do not fit nuclei of {nuclei.shape}")
-    own = nuclei.astype(np.int32)
-    areas = np.bincount(own.ravel())[1:] if own.size else np.zeros(0)
+    own = nuclei.astype(np.int32, copy=False)
+    areas = areas_of(own, int(own.max(initial=0)))
+    areas[0] = 0
     if not np.any(areas):
-        return own
+        return own.copy()
     diameter = float(2 * np.sqrt(np.median(areas[areas > 0]) / np.pi))
     factor = max(1, int(diameter / _WORKING))
     diameter /= factor
-    seeds = _sampled(own, factor)
-    away = ndimage.distance_transform_edt(seeds == 0).astype(np.float32) / np.float32(diameter)
+    seeds = _sampled(own, factor, areas > 0)
+    away = distance_from(seeds > 0) / np.float32(diameter)
     signal = np.zeros(seeds.shape, dtype=np.float32)
     lit = np.zeros(seeds.shape, dtype=bool)
     for channel in channels:
@@ -51,9 +59,11 @@ def segment_bodies(
     ground = lit & (away < options.body_reach)
     bodies = watershed(relief, seeds, mask=ground | (seeds > 0))  # type: ignore[no-untyped-call]
     bodies = np.where(ground, bodies, 0)
-    wide = np.repeat(np.repeat(bodies, factor, axis=0), factor, axis=1)
     height, width = own.shape
-    return np.where(own > 0, own, _beside_own(wide[:height, :width], own))
+    wide = np.repeat(bodies, factor, axis=1)[:, :width]
+    whole = np.repeat(wide, factor, axis=0)[:height]
+    np.copyto(whole, own, where=own > 0)
+    return whole
 
 
 def _relative(
@@ -73,25 +83,17 @@ def _relative(
     return np.maximum(plane - middle, 0) / np.float32(height), bright
 
 
-def _sampled(labels: Labels, factor: int) -> Labels:
+def _sampled(labels: Labels, factor: int, present: npt.NDArray[np.bool_]) -> Labels:
     """Labels at 1/`factor` of the size: the middle pixel of every square, or the highest label."""
     if factor == 1:
         return labels
     height, width = labels.shape
     padded = np.pad(labels, ((0, -height % factor), (0, -width % factor)))
-    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
-    middle = blocks[:, factor // 2, :, factor // 2].copy()
-    missing = np.setdiff1d(labels, middle)
-    if missing.size:
+    middle = padded[factor // 2 :: factor, factor // 2 :: factor].copy()
+    missing = present & (areas_of(middle, len(present) - 1) == 0)
+    if missing.any():
         # a crumb between the middles keeps a seed where no other nucleus has one
-        highest = np.where(np.isin(blocks, missing), blocks, 0).max(axis=(1, 3))
+        blocks = padded.reshape(len(middle), factor, -1, factor)
+        highest = np.where(missing[blocks], blocks, 0).max(axis=(1, 3))
         middle = np.where(middle > 0, middle, highest)
     return middle
-
-
-def _beside_own(bodies: Labels, nuclei: Labels) -> Labels:
-    """Bodies without pixels of cells that have no nucleus in `nuclei`."""
-    known = np.zeros(int(max(bodies.max(), nuclei.max())) + 1, dtype=bool)
-    known[nuclei.ravel()] = True
-    known[0] = False
-    return np.where(known[bodies], bodies, 0).astype(np.int32)

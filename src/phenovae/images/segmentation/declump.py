@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from phenovae.images.segmentation.planes import Floats, smoothed
+from phenovae.images.segmentation.planes import Floats, distance_from, smoothed
 from phenovae.images.segmentation.regions import Labels, moments_of, percentiles
 
 Numbers = npt.NDArray[np.float64]
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 def parted(image: Floats, mask: Flags, diameter: float) -> tuple[Labels, int]:
     """`mask` cut into parts at every dent of its shape and every valley of its brightness."""
-    depth = ndimage.distance_transform_edt(mask).astype(np.float32) / np.float32(diameter)
+    depth = distance_from(~mask) / np.float32(diameter)
     height = ndimage.maximum_filter(smoothed(image, 0.15 * diameter), int(0.5 * diameter) | 1)
     bright = np.clip(image / np.maximum(height, 1e-6), 0, 1)
     sigma = max(0.5, 0.03 * diameter)

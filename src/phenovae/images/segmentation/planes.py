@@ -69,6 +69,24 @@ def smoothed(plane: Floats, sigma: float) -> Floats:
     return blurred
 
 
+def distance_from(ground: npt.NDArray[np.bool_]) -> Floats:
+    """Distance [px] of every pixel from the nearest one of `ground`; infinite where there is none.
+
+    The squares are whole numbers: half the work of `distance_transform_edt`'s own distances.
+    """
+    if not ground.any():
+        return np.full(ground.shape, np.inf, dtype=np.float32)
+    nearest = ndimage.distance_transform_edt(~ground, return_distances=False, return_indices=True)
+    down, across = nearest
+    down -= np.arange(ground.shape[0], dtype=down.dtype)[:, None]
+    across -= np.arange(ground.shape[1], dtype=across.dtype)
+    down *= down
+    across *= across
+    down += across
+    distance: Floats = np.sqrt(down, dtype=np.float32)
+    return distance
+
+
 def background_of(plane: Floats, window: float) -> Floats:
     """What is wider than `window` pixels, by opening on a coarse grid; bright fibres stay in it."""
     factor = max(1, int(window / 16))

@@ -25,6 +25,15 @@ def strips(shape: tuple[int, ...], multiple: int = 1) -> Iterator[slice]:
         yield slice(top, min(top + rows, shape[0]))
 
 
+def areas_of(labels: npt.NDArray[np.integer], count: int) -> Counts:
+    """Number of pixels of labels 0 to `count` of an image, (count + 1,)."""
+    flat = labels.ravel()
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.concatenate([np.zeros(min(flat.size, 1), np.int64), starts])
+    lengths = np.diff(starts, append=flat.size)
+    return np.bincount(flat[starts], lengths, count + 1).astype(np.int64)
+
+
 class Stretches:
     """The stretches of a label image (height, width); owners are counted from 0, label 1 first."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from phenovae.cells.hulls import hull_areas
-from phenovae.cells.stretches import Stretches, strips
+from phenovae.images.stretches import Stretches, strips
 
 
 def some_labels(seed: int, height: int, width: int) -> npt.NDArray[np.uint16]:
