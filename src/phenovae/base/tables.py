@@ -97,17 +97,18 @@ class Schema:
 def to_arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
     """The frame as an Arrow table of the schema. Raises InputError where a value does not fit."""
     arrow = schema.arrow([str(name) for name in frame.columns])
-    for field in arrow:
-        if not field.nullable and frame[field.name].isna().any():
+    loose = pa.schema([field.with_nullable(True) for field in arrow])
+    try:
+        table = pa.Table.from_pandas(frame, schema=loose, preserve_index=False, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise InputError(f"a value does not fit the table of {schema.name}: {error}") from error
+    for field, column in zip(arrow, table.columns, strict=True):
+        if not field.nullable and column.null_count:
             raise InputError(
                 f"the table of {schema.name} has rows without {field.name}",
                 mend="give every row a value",
             )
-    try:
-        table = pa.Table.from_pandas(frame, schema=arrow, preserve_index=False, safe=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"a value does not fit the table of {schema.name}: {error}") from error
-    return table.replace_schema_metadata(arrow.metadata)
+    return pa.Table.from_arrays(table.columns, schema=arrow)
 
 
 def write_table(frame: pd.DataFrame, path: Path, schema: Schema) -> None:

@@ -8,9 +8,12 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from phenovae.cells.quality import sorted_pixels
+
 PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
 _PREFIX = "Intensity_"
-_CHUNK = 512
+_CHUNK = 16
+"""Crops at a time, few enough for the cache."""
 
 
 def intensity_names(channels: Sequence[str]) -> list[str]:
@@ -23,25 +26,31 @@ def intensity_names(channels: Sequence[str]) -> list[str]:
     return names + [f"{_PREFIX}correlation_{one}_{other}" for one, other in pairs]
 
 
-def intensity(crops: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+def intensity(
+    crops: npt.NDArray[np.generic], ordered: npt.NDArray[np.generic] | None = None
+) -> npt.NDArray[np.float32]:
     """Intensity statistics of raw crops (n, channel, height, width): float32 (n, 9 c + c(c-1)/2).
 
     For each channel log(1 + percentile) at 1, 10, 25, 50, 75, 90 and 99 (linear interpolation), the
     logarithm of the mean (of at least one grey level) and log(1 + standard deviation); then the
-    Pearson correlation of each pair of channels, 0 where a channel is constant.
+    Pearson correlation of each pair of channels, 0 where a channel is constant. `ordered` are the
+    `quality.sorted_pixels` of the crops, where the caller has them.
     """
+    ordered = sorted_pixels(crops) if ordered is None else ordered
     count, channels = crops.shape[:2]
     width = 9 * channels + channels * (channels - 1) // 2
     found = np.empty((count, width), np.float32)
     for start in range(0, count, _CHUNK):
-        found[start : start + _CHUNK] = _statistics(crops[start : start + _CHUNK])
+        here = slice(start, start + _CHUNK)
+        found[here] = _statistics(crops[here], ordered[here])
     return found
 
 
-def _statistics(crops: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _statistics(
+    crops: npt.NDArray[np.generic], ordered: npt.NDArray[np.generic]
+) -> npt.NDArray[np.float64]:
     count, channels = crops.shape[:2]
     flat = crops.reshape(count, channels, -1)
-    ordered = np.sort(flat, axis=-1)
     places = np.asarray(PERCENTILES) / 100 * (flat.shape[-1] - 1)
     below = np.floor(places).astype(np.int64)
     above = np.minimum(below + 1, flat.shape[-1] - 1)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phenovae.cells.measures import intensity, intensity_names
-from phenovae.cells.quality import QualityOptions, quality
+from phenovae.cells.quality import QualityOptions, quality, sorted_pixels
 from phenovae.cells.table import CELL_METADATA
 
 POSITIONS = ("Position_Row", "Position_Column")
@@ -28,15 +28,21 @@ def store_rows(
     `table` has their `CELL_COLUMNS`, and where known their positions in pixels of the field and
     measures.
     """
-    block = table[list(CELL_METADATA)].reset_index(drop=True)
-    block["Store_Shard"] = shard
-    block["Store_Offset"] = np.arange(offset, offset + len(crops))
-    for name in POSITIONS:
-        block[name] = table[name].to_numpy(float) if name in table else np.nan
-    measured = quality(crops, options)
-    block["Quality_Noise"] = measured.noise
-    block["Quality_Signal"] = measured.signal
-    block["Quality_Flag"] = measured.flag
-    statistics = pd.DataFrame(intensity(crops), columns=intensity_names(channels))
+    count = len(crops)
+    places = {name: table[name].to_numpy(float) for name in POSITIONS if name in table}
+    ordered = sorted_pixels(crops)
+    measured = quality(crops, options, ordered)
+    of_store = {
+        "Store_Shard": np.full(count, shard),
+        "Store_Offset": np.arange(offset, offset + count),
+        **{name: places.get(name, np.full(count, np.nan)) for name in POSITIONS},
+        "Quality_Noise": measured.noise,
+        "Quality_Signal": measured.signal,
+        "Quality_Flag": measured.flag,
+    }
+    statistics = pd.DataFrame(intensity(crops, ordered), columns=intensity_names(channels))
     given = [name for name in table.columns if str(name).startswith(MEASURE)]
-    return pd.concat([block, statistics, table[given].reset_index(drop=True)], axis=1)
+    told = table.reset_index(drop=True)
+    return pd.concat(
+        [told[list(CELL_METADATA)], pd.DataFrame(of_store), statistics, told[given]], axis=1
+    )

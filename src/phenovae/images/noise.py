@@ -18,7 +18,9 @@ def noise_level(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     if min(images.shape[-2:]) < _LEAST_SIDE:
         spread: npt.NDArray[np.float64] = images.std((-1, -2), dtype=np.float64)
         return spread
-    columns = images[..., :-2] - 2 * images[..., 1:-1] + images[..., 2:]
-    both = columns[..., :-2, :] - 2 * columns[..., 1:-1, :] + columns[..., 2:, :]
-    level: npt.NDArray[np.float64] = np.sqrt(np.pi / 2) / 6 * np.abs(both).mean((-1, -2))
+    columns = images[..., :-2] + images[..., 2:]
+    columns -= 2 * images[..., 1:-1]
+    both = columns[..., :-2, :] + columns[..., 2:, :]
+    both -= 2 * columns[..., 1:-1, :]
+    level: npt.NDArray[np.float64] = np.sqrt(np.pi / 2) / 6 * np.abs(both, out=both).mean((-1, -2))
     return level.astype(np.float64)

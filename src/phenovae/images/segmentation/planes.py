@@ -39,18 +39,26 @@ def reduced(plane: Floats, factor: int) -> Floats:
     """Means over squares of `factor` pixels; the last ones are filled up with the edge."""
     if factor == 1:
         return plane
-    height, width = plane.shape
-    missing = (-height % factor, -width % factor)
-    if any(missing):
-        plane = np.pad(plane, ((0, missing[0]), (0, missing[1])), mode="edge")
-    rows = plane[::factor].copy()
-    for k in range(1, factor):
-        rows += plane[k::factor]
-    small = rows[:, ::factor].copy()
-    for k in range(1, factor):
-        small += rows[:, k::factor]
+    height, width = (-(-side // factor) for side in plane.shape)
+    rows = np.empty((height, plane.shape[1]), dtype=np.float32)
+    small = np.empty((height, width), dtype=np.float32)
+    _add_up(plane, factor, rows)
+    _add_up(rows.T, factor, small.T)
     small /= factor * factor
     return small
+
+
+def _add_up(plane: Floats, factor: int, sums: Floats) -> None:
+    """Sums of every `factor` rows; the last row stands for those that are missing."""
+    full = len(plane) // factor
+    sums[:full] = plane[: full * factor : factor]
+    for k in range(1, factor):
+        sums[:full] += plane[k : full * factor : factor]
+    if full < len(sums):
+        last = np.minimum(np.arange(full * factor, (full + 1) * factor), len(plane) - 1)
+        sums[full] = plane[last[0]]
+        for row in last[1:]:
+            sums[full] += plane[row]
 
 
 def noise_of(plane: Floats) -> float:

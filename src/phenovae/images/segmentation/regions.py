@@ -52,8 +52,8 @@ def zones_of(labels: Labels, steps: int) -> tuple[Labels, npt.NDArray[np.int16]]
     for step in range(1, steps + 1):
         widest = _spread(zone, corners=step % 2 == 0)
         fresh = (zone == 0) & (widest > 0)
-        zone[fresh] = widest[fresh]
-        taken[fresh] = step
+        np.copyto(zone, widest, where=fresh)
+        np.copyto(taken, np.int16(step), where=fresh)
     return zone, taken
 
 
@@ -76,7 +76,9 @@ def surroundings(
     outside = np.flatnonzero(taken.ravel() > gap)
     ring = zone.ravel()[outside]
     low = percentiles(image.ravel()[outside], ring, count, 0.3)
+    # some ten thousand pixels tell the ground that is common to all
     far = image[zone == 0]
+    far = far[:: max(1, far.size // 10_000)]
     common = float(np.median(far)) if far.size else float(image.min())
     return np.where(np.bincount(ring, minlength=count + 1) >= 3, low, common)
 
