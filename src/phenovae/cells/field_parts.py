@@ -18,7 +18,7 @@ from phenovae.base.errors import InputError
 from phenovae.base.file_names import quoted
 from phenovae.base.tables import read_table, write_table
 from phenovae.cells.fates import fates
-from phenovae.cells.measuring import centres, measure_cells
+from phenovae.cells.measuring import PREFIX, measured_nuclei
 from phenovae.cells.nuclei import FIELDS, NUCLEI
 from phenovae.cells.options import CropOptions
 from phenovae.cells.positions import read_positions
@@ -149,16 +149,18 @@ def _process(
         found = _placed(given.get(str(site["Metadata_Field"])), size, settings)
     else:
         found, usual = _nuclei(site, field, settings)
-    for name in reversed(METADATA):
-        found.insert(0, name, site[name])
-    row = pd.DataFrame({name: [site[name]] for name in METADATA})
-    row["Count_Nuclei"] = len(found)
-    row["Nucleus_Diameter"] = np.nan if usual is None else usual
-    row["Field_Flag"], row["Field_Reason"] = "", ""
-    row["Bits"] = raw.dtype.itemsize * 8
-    for name, value in quality.items():
-        row[name] = float(value)
-    return row, found
+    who = {name: site[name] for name in METADATA}
+    named = pd.DataFrame({name: [value] * len(found) for name, value in who.items()})
+    row = {
+        **who,
+        "Count_Nuclei": len(found),
+        "Nucleus_Diameter": np.nan if usual is None else usual,
+        "Field_Flag": "",
+        "Field_Reason": "",
+        "Bits": raw.dtype.itemsize * 8,
+        **{name: float(value) for name, value in quality.items()},
+    }
+    return pd.DataFrame([row]), pd.concat([named, found], axis=1)
 
 
 def evened(raw: Field, channels: tuple[str, ...], light: Mapping[str, Illumination]) -> Field:
@@ -200,10 +202,9 @@ def _nuclei(site: pd.Series, field: Field, settings: FieldSettings) -> tuple[pd.
         settings.cells,
         settings.pixel_size_um,
     )
-    found = found.drop(columns=["Diameter", "Touching"])
-    found.insert(3, "Fate", told["Fate"])
-    found.insert(4, "Why", told["Why"])
-    return found, usual
+    place = found[["Metadata_Cell", "Position_Row", "Position_Column"]]
+    measures = [name for name in found if str(name).startswith(PREFIX)]
+    return pd.concat([place, told[["Fate", "Why"]], found[measures]], axis=1), usual
 
 
 def _measured(
@@ -213,22 +214,20 @@ def _measured(
     settings: FieldSettings,
 ) -> pd.DataFrame:
     """One row for each label that has pixels: number, place, diameter, measures."""
-    count = int(labels.max(initial=0))
-    middle = centres(labels)
-    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    told = measured_nuclei(labels, bodies, field, settings.channels, settings.pixel_size_um)
+    count = len(told.area)
     touching = np.zeros(count, bool)
     touching[touching_border(labels) - 1] = True
     frame = pd.DataFrame(
         {
             "Metadata_Cell": np.arange(1, count + 1),
-            "Position_Row": middle[:, 0],
-            "Position_Column": middle[:, 1],
-            "Diameter": np.sqrt(4 * area / np.pi),
+            "Position_Row": told.centre[:, 0],
+            "Position_Column": told.centre[:, 1],
+            "Diameter": np.sqrt(4 * told.area / np.pi),
             "Touching": touching,
         }
     )
-    measures = measure_cells(labels, bodies, field, settings.channels, settings.pixel_size_um)
-    return pd.concat([frame, measures], axis=1).loc[area > 0].reset_index(drop=True)
+    return pd.concat([frame, told.measures], axis=1).loc[told.area > 0].reset_index(drop=True)
 
 
 def _tiles(field: tuple[int, ...], crop: int) -> pd.DataFrame:

@@ -7,6 +7,7 @@ the size of a pixel is known and in pixels where it is not, and their names say 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,26 @@ def measure_cells(
     width) in grey levels. A nucleus counts as part of its cell. A measure that a cell has no pixels
     for is NaN.
     """
+    return measured_nuclei(nuclei, bodies, field, channels, pixel_size_um).measures
+
+
+@dataclass(frozen=True)
+class MeasuredNuclei:
+    """Of nuclei 1 to n their middle, (n, 2) [px], their pixels, (n,), and their measures."""
+
+    centre: npt.NDArray[np.float64]
+    area: Counts
+    measures: pd.DataFrame
+
+
+def measured_nuclei(
+    nuclei: Labels,
+    bodies: Labels | None,
+    field: npt.NDArray[np.generic],
+    channels: Sequence[str],
+    pixel_size_um: float | None = None,
+) -> MeasuredNuclei:
+    """What `measure_cells` gives, and where nuclei are; NaN where one has no pixels."""
     if not nuclei.size:  # the names of the measures are wanted all the same
         nuclei = np.zeros((1, 1), np.int32)
         bodies = None if bodies is None else nuclei
@@ -56,10 +77,13 @@ def measure_cells(
     found[f"{NUCLEUS}_Solidity"] = _ratio(of_nucleus[0], hulls)
     if bodies is not None:
         _add_shape(found, CELL, of_nucleus + moments[:, 1::2], size, unit)
+    areas = [moments[0], *(level.moments()[0] for level in pyramid[1:])]
     for name, plane in zip(channels, field, strict=True):
-        _add_intensity(found, name, plane, pyramid, moments[0], cytoplasm=bodies is not None)
-    _add_neighbours(found, _whole(halves), _centres(of_nucleus), cells, size, unit)
-    return pd.DataFrame({f"{PREFIX}{name}": values for name, values in found.items()})
+        _add_intensity(found, name, plane, pyramid, areas, cytoplasm=bodies is not None)
+    centre = _centres(of_nucleus)
+    _add_neighbours(found, _whole(halves), centre, cells, size, unit)
+    measures = pd.DataFrame({f"{PREFIX}{name}": values for name, values in found.items()})
+    return MeasuredNuclei(centre, of_nucleus[0], measures)
 
 
 def centres(labels: Labels) -> npt.NDArray[np.float64]:
@@ -118,16 +142,17 @@ def _add_intensity(
     channel: str,
     plane: npt.NDArray[np.generic],
     pyramid: Sequence[Stretches],
-    area: Counts,
+    areas: Sequence[Counts],
     *,
     cytoplasm: bool,
 ) -> None:
     """Mean, sum, spread and texture of a channel in each part of a cell."""
     total, power, rough = _sums(plane, pyramid[0])
+    area = areas[0]
     textures = [_texture(total, rough, area)]
-    for level, each in zip(_levels(plane), pyramid[1:], strict=True):
+    for level, each, coarse_area in zip(_levels(plane), pyramid[1:], areas[1:], strict=True):
         coarse, _, rough = _sums(level, each)
-        textures.append(_texture(coarse, rough, each.moments()[0]))
+        textures.append(_texture(coarse, rough, coarse_area))
     parts = {NUCLEUS: slice(0, None, 2)}
     if cytoplasm:
         parts[CYTOPLASM] = slice(1, None, 2)
