@@ -18,10 +18,12 @@ Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
-def parted(image: Floats, mask: Flags, diameter: float) -> tuple[Labels, int]:
-    """`mask` cut into parts at every dent of its shape and every valley of its brightness."""
+def parted(image: Floats, mask: Flags, height: Floats, diameter: float) -> tuple[Labels, int]:
+    """`mask` cut into parts at every dent of its shape and every valley of its brightness.
+
+    `height` is that of the nucleus around each pixel.
+    """
     depth = distance_from(~mask) / np.float32(diameter)
-    height = ndimage.maximum_filter(smoothed(image, 0.15 * diameter), int(0.5 * diameter) | 1)
     bright = np.clip(image / np.maximum(height, 1e-6), 0, 1)
     sigma = max(0.5, 0.03 * diameter)
     # one blur serves both, since a blur adds up

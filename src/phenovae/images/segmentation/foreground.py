@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from phenovae.images.segmentation.outlines import at_half_height
-from phenovae.images.segmentation.planes import Floats, smoothed
+from phenovae.images.segmentation.planes import Floats, height_around
 from phenovae.images.segmentation.regions import (
     Labels,
     filled,
@@ -36,12 +35,14 @@ class Foreground:
     """Pixels of nuclei, touching ones not yet parted.
 
     `ground` is the grey level around each candidate, `candidates` which one a pixel belongs to;
+    `height` that of the nucleus around each pixel;
     `noise` the standard deviation of the smoothed background; `diameter` [px] found anew.
     """
 
     mask: npt.NDArray[np.bool_]
     candidates: Labels
     ground: Numbers
+    height: Floats
     noise: float
     diameter: float
     dropped: int
@@ -77,11 +78,11 @@ def foreground_of(
     seen = top - ground > visibility * noise
     seen[0] = False
     labels = np.where(seen[labels], labels, 0)
-    height = ndimage.maximum_filter(smoothed(image, 0.15 * diameter), int(0.5 * diameter) | 1)
+    height = height_around(image, diameter)
     base = ground.astype(np.float32)[labels]
     mask = (labels > 0) & (image > base + _FRACTION * (height - base))
     mask = filled(mask.astype(np.int32)) > 0
-    return Foreground(mask, labels, ground, noise, diameter, count - int(seen.sum()))
+    return Foreground(mask, labels, ground, height, noise, diameter, count - int(seen.sum()))
 
 
 def _diameter_anew(image: Floats, labels: Labels, diameter: float) -> float:

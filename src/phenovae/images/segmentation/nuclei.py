@@ -131,7 +131,7 @@ def _flattened(plane: Floats, diameter: float) -> tuple[Floats, float]:
 
 def _separated(flat: Floats, found: Foreground) -> Labels:
     """Nuclei of the foreground, touching ones parted, outlined at half height."""
-    parts, count = parted(flat, found.mask, found.diameter)
+    parts, count = parted(flat, found.mask, found.height, found.diameter)
     candidate = np.zeros(count + 1, dtype=np.int64)
     candidate[parts.ravel()] = found.candidates.ravel()
     typical = np.pi / 4 * found.diameter**2

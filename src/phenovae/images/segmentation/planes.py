@@ -77,6 +77,14 @@ def smoothed(plane: Floats, sigma: float) -> Floats:
     return blurred
 
 
+def height_around(plane: Floats, diameter: float) -> Floats:
+    """The highest that a blurred `plane` comes to within a quarter of a `diameter` [px]."""
+    highest: Floats = ndimage.maximum_filter(
+        smoothed(plane, 0.15 * diameter), int(0.5 * diameter) | 1
+    )
+    return highest
+
+
 def distance_from(ground: npt.NDArray[np.bool_]) -> Floats:
     """Distance [px] of every pixel from the nearest one of `ground`; infinite where there is none.
 

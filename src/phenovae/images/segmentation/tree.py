@@ -166,7 +166,9 @@ def _nodes(
     parent = np.where(level > 0, nodes[level - 1, which], -1)
     # renumbered by their first pixels
     first = np.full(len(level), rank.size)
-    np.minimum.at(first, nodes[rank.ravel()[pixels] - 1, peak], pixels)
+    # of several values for one place the last is kept, so the first pixels come last
+    backwards = pixels[::-1]
+    first[nodes[rank.ravel()[backwards] - 1, peak[::-1]]] = backwards
     for here in reversed(_slices(starts)[1:]):
         np.minimum.at(first, parent[here], first[here])
     order = np.lexsort((first, level))
