@@ -76,9 +76,7 @@ def surroundings(
     outside = np.flatnonzero(taken.ravel() > gap)
     ring = zone.ravel()[outside]
     low = percentiles(image.ravel()[outside], ring, count, 0.3)
-    # some ten thousand pixels tell the ground that is common to all
     far = image[zone == 0]
-    far = far[:: max(1, far.size // 10_000)]
     common = float(np.median(far)) if far.size else float(image.min())
     return np.where(np.bincount(ring, minlength=count + 1) >= 3, low, common)
 

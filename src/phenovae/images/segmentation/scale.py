@@ -15,7 +15,7 @@ from phenovae.images.segmentation.tree import (
 
 Numbers = npt.NDArray[np.float64]
 
-_ENOUGH = 0.08e6
+_ENOUGH = 0.12e6
 """Pixels that tell the scale; more are averaged away first."""
 
 _LEAST = 6.0
