@@ -97,7 +97,7 @@ class Schema:
 def to_arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
     """The frame as an Arrow table of the schema. Raises InputError where a value does not fit."""
     arrow = schema.arrow([str(name) for name in frame.columns])
-    loose = pa.schema([field.with_nullable(True) for field in arrow])
+    loose = pa.schema([field.with_nullable(nullable=True) for field in arrow])
     try:
         table = pa.Table.from_pandas(frame, schema=loose, preserve_index=False, safe=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -114,8 +114,10 @@ def to_arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
 def write_table(frame: pd.DataFrame, path: Path, schema: Schema) -> None:
     """Write a table whole or not at all, after checking it against its schema."""
     table = to_arrow(frame, schema)
+    # a dictionary of measured numbers is as long as they are
+    words = [field.name for field in table.schema if pa.types.is_string(field.type)]
     with writing(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", use_dictionary=words)
 
 
 class TableWriter:

@@ -1,7 +1,7 @@
 """Measures of every cell of a field from its label images: shape, intensity, texture, neighbours.
 
-All cells are measured at once, by sums over stretches of labelled pixels. Lengths and areas are in µm where
-the size of a pixel is known and in pixels where it is not, and their names say which.
+All cells are measured at once, by sums over stretches of labelled pixels. Lengths and areas are in
+µm where the size of a pixel is known and in pixels where it is not, and their names say which.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ def centres(labels: Labels) -> npt.NDArray[np.float64]:
 
 def _halves(nuclei: Labels, bodies: Labels | None, cells: int) -> npt.NDArray[np.integer]:
     """2 i - 1 in nucleus i, 2 i in the rest of its cell; in 16 bits where that holds them."""
-    small = np.uint16 if 2 * cells <= np.iinfo(np.uint16).max else np.int64
-    inner = nuclei.astype(small)
-    outer = np.zeros_like(inner) if bodies is None else bodies.astype(small)
-    inner *= 2
-    outer *= 2
+    small = 2 * cells <= np.iinfo(np.uint16).max
+    inner: npt.NDArray[np.integer] = nuclei.astype(np.uint16 if small else np.int64)
+    outer = np.zeros_like(inner) if bodies is None else bodies.astype(inner.dtype)
     inside = inner > 0
+    outer *= 2
+    inner *= 2
     inner -= 1
     np.copyto(outer, inner, where=inside)
     return outer
@@ -191,9 +191,7 @@ def _halved(plane: npt.NDArray[np.generic]) -> Plane:
     return half
 
 
-def _sums(
-    plane: npt.NDArray[np.generic], stretches: Stretches
-) -> tuple[Vector, Vector, Vector]:
+def _sums(plane: npt.NDArray[np.generic], stretches: Stretches) -> tuple[Vector, Vector, Vector]:
     """Of each owner the sums of values, of their squares, and of squared local differences.
 
     A local difference is that from the mean of the four neighbours; beyond the edge the edge goes

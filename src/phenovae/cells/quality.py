@@ -79,7 +79,7 @@ def quality(
 
 
 def sorted_pixels(crops: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """The values of each channel of crops (n, channel, height, width), rising: (n, channel, pixels).
+    """Rising values of each channel of crops (n, channel, height, width): (n, channel, pixels).
 
     Whole numbers of 16 bits are sorted faster than floats are partitioned.
     """

@@ -9,6 +9,7 @@ objects as disjoint extremal regions: Arteta et al., MICCAI 2012).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ Numbers = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
+Ranks = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def grow_tree(image: Floats, levels: Numbers) -> ComponentTree:
 
     Components of one level are in the order of their first pixels.
     """
-    rank = np.searchsorted(levels.astype(np.float32), image.ravel(), side="left")
-    rank = rank.astype(np.int16).reshape(image.shape)
+    above = np.searchsorted(levels.astype(np.float32), image.ravel(), side="left")
+    rank: Ranks = above.astype(np.int16).reshape(image.shape)
     pixels = np.flatnonzero(rank)
     peaks, peak = _peaks(image, pixels)
     starts, parent, nodes = _nodes(rank, pixels, peaks, peak, len(levels))
@@ -122,12 +124,14 @@ def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
     width = image.shape[1]
     highest, direction = image.copy(), np.zeros(image.shape, np.uint8)
     steps = np.asarray([0, -width, width, -1, 1])
+    first, last = slice(1, None), slice(None, -1)
+    every = slice(None)
     for number, (here, there) in enumerate(
         (
-            (np.s_[1:], np.s_[:-1]),
-            (np.s_[:-1], np.s_[1:]),
-            (np.s_[:, 1:], np.s_[:, :-1]),
-            (np.s_[:, :-1], np.s_[:, 1:]),
+            ((first, every), (last, every)),
+            ((last, every), (first, every)),
+            ((every, first), (every, last)),
+            ((every, last), (every, first)),
         ),
         start=1,
     ):
@@ -144,7 +148,7 @@ def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
 
 
 def _nodes(
-    rank: npt.NDArray[np.int16], pixels: Whole, peaks: Whole, peak: Whole, levels: int
+    rank: Ranks, pixels: Whole, peaks: Whole, peak: Whole, levels: int
 ) -> tuple[Whole, Whole, Whole]:
     """First node of every level, parent of every node, and the node of (level, peak)."""
     one, other, passes = _passes(rank, pixels, peak, len(peaks))
@@ -152,10 +156,10 @@ def _nodes(
     # the number of a peak that stands for all peaks of one component
     chief = np.arange(len(peaks))
     chiefs = np.empty((levels, len(peaks)), np.int64)
-    for level in range(levels - 1, -1, -1):
-        opened = slice(*np.searchsorted(-passes, (-level - 1, -level)))
+    for lower in range(levels - 1, -1, -1):
+        opened = slice(*np.searchsorted(-passes, (-lower - 1, -lower)))
         chief = _joined(chief, one[opened], other[opened])
-        chiefs[level] = chief
+        chiefs[lower] = chief
     lit = top > np.arange(levels)[:, None]
     stands = lit & (chiefs == np.arange(len(peaks)))
     level, which = np.nonzero(stands)
@@ -178,10 +182,8 @@ def _nodes(
     return starts, np.where(parent >= 0, number[parent], -1), number[nodes]
 
 
-def _passes(
-    rank: npt.NDArray[np.int16], pixels: Whole, peak: Whole, peaks: int
-) -> tuple[Whole, Whole, Whole]:
-    """Pairs of peaks whose grounds meet, and the rank of the highest pass between; falling ranks."""
+def _passes(rank: Ranks, pixels: Whole, peak: Whole, peaks: int) -> tuple[Whole, Whole, Whole]:
+    """Pairs of peaks whose grounds meet, and the rank of the highest pass between, falling."""
     ground = np.full(rank.size, -1)
     ground[pixels] = peak
     flat, width = rank.ravel(), rank.shape[1]
@@ -217,7 +219,7 @@ def _joined(chief: Whole, one: Whole, other: Whole) -> Whole:
             chief, farther = farther, farther[farther]
 
 
-def _lowest_neighbour(rank: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+def _lowest_neighbour(rank: Ranks) -> Ranks:
     lowest = rank.copy()
     np.minimum(lowest[1:], rank[:-1], out=lowest[1:])
     np.minimum(lowest[:-1], rank[1:], out=lowest[:-1])
@@ -227,7 +229,7 @@ def _lowest_neighbour(rank: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
 
 
 def _slices(starts: Whole) -> list[slice]:
-    return [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(starts.tolist())]
 
 
 def ellipse_fill(moments: Numbers) -> Numbers:
