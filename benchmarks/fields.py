@@ -6,7 +6,7 @@ FOLDER holds plates of BBBC021 as they are unpacked; without it full-size fields
 drawn. Both chains take the same fields, one after the other, in one process with one thread:
 reading three channels, background, nuclei, cell bodies, measures of shape and intensity, crops.
 Ours also measures texture, neighbours and the quality of fields and crops, and writes label images.
-Times are of the processor, the two chains in turn, so that others at work on the machine count less.
+Times are of the processor, the chains in turn, so that others at work on the machine count less.
 """
 
 from __future__ import annotations

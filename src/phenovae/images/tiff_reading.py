@@ -163,9 +163,9 @@ def _name(code: int) -> str:
 
 
 def _tifffile_can(page: tifffile.TiffPage) -> bool:
-    if importlib.util.find_spec("imagecodecs"):
+    if int(page.compression) in _UNPACKED_BY_TIFFFILE and int(page.bitspersample) in (8, 16):
         return True
-    return int(page.compression) in _UNPACKED_BY_TIFFFILE and int(page.bitspersample) in (8, 16)
+    return importlib.util.find_spec("imagecodecs") is not None
 
 
 def _pillow_can(page: tifffile.TiffPage) -> bool:

@@ -61,9 +61,10 @@ def grow_tree(image: Floats, levels: Numbers) -> ComponentTree:
 
     Components of one level are in the order of their first pixels.
     """
-    above = np.searchsorted(levels.astype(np.float32), image.ravel(), side="left")
-    rank: Ranks = above.astype(np.int16).reshape(image.shape)
-    pixels = np.flatnonzero(rank)
+    steps = levels.astype(np.float32)
+    pixels = np.flatnonzero(image > steps[0])
+    rank: Ranks = np.zeros(image.shape, np.int16)
+    rank.reshape(-1)[pixels] = np.searchsorted(steps, image.ravel()[pixels], side="left")
     peaks, peak = _peaks(image, pixels)
     starts, parent, nodes = _nodes(rank, pixels, peaks, peak, len(levels))
     own = nodes[rank.ravel()[pixels] - 1, peak]
@@ -137,14 +138,17 @@ def _peaks(image: Floats, pixels: Whole) -> tuple[Whole, Whole]:
     ):
         np.copyto(direction[here], number, where=image[there] > highest[here])
         np.maximum(highest[here], image[there], out=highest[here])
-    way = np.arange(image.size) + steps[direction.ravel()]
-    tops = pixels[way[pixels] == pixels]
-    farther = way[way]
-    while not np.array_equal(farther, way):
-        way, farther = farther, farther[farther]
-    peak = np.zeros(image.size, np.int64)
-    peak[tops] = np.arange(len(tops))
-    return tops, peak[way[pixels]]
+    # the way up from a pixel never leaves the pixels that are as bright as it
+    number_of = np.empty(image.size, np.int64)
+    number_of[pixels] = np.arange(len(pixels))
+    way = number_of[pixels + steps[direction.ravel()[pixels]]]
+    top = way == np.arange(len(pixels))
+    while True:
+        farther = way[way]
+        if np.array_equal(farther, way):
+            break
+        way = farther
+    return pixels[top], (np.cumsum(top) - 1)[way]
 
 
 def _nodes(
@@ -184,24 +188,21 @@ def _nodes(
 
 def _passes(rank: Ranks, pixels: Whole, peak: Whole, peaks: int) -> tuple[Whole, Whole, Whole]:
     """Pairs of peaks whose grounds meet, and the rank of the highest pass between, falling."""
-    ground = np.full(rank.size, -1)
-    ground[pixels] = peak
-    flat, width = rank.ravel(), rank.shape[1]
-    most = int(flat.max(initial=0))
+    ground = np.full(rank.shape, -1)
+    ground.reshape(-1)[pixels] = peak
+    most = int(rank.max(initial=0))
     keys: list[Whole] = []
-    for step, near in ((1, pixels[pixels % width < width - 1]), (width, pixels)):
-        near = near[near < rank.size - step]
-        here, there = ground[near], ground[near + step]
-        meet = (there >= 0) & (here != there)
-        near, here, there = near[meet], here[meet], there[meet]
-        low = np.minimum(flat[near], flat[near + step])
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        low = np.minimum(rank[one], rank[other])
+        meet = (ground[one] != ground[other]) & (low > 0)
+        here, there = ground[one][meet], ground[other][meet]
         pair = np.minimum(here, there) * peaks + np.maximum(here, there)
-        keys.append(pair * (most + 1) + (most - low))
+        keys.append(pair * (most + 1) + (most - low[meet]))
     pair, depth = np.divmod(np.sort(np.concatenate(keys)), most + 1)
     highest = np.flatnonzero(np.diff(pair, prepend=-1))
     highest = highest[np.argsort(depth[highest], kind="stable")]
-    one, other = np.divmod(pair[highest], max(peaks, 1))
-    return one, other, most - depth[highest]
+    first, second = np.divmod(pair[highest], max(peaks, 1))
+    return first, second, most - depth[highest]
 
 
 def _joined(chief: Whole, one: Whole, other: Whole) -> Whole:
