@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from phenovae.cells.hulls import hull_areas
-from phenovae.images.stretches import Stretches, strips
+from phenovae.images.stretches import Stretches, areas_of, strips
 
 
 def some_labels(seed: int, height: int, width: int) -> npt.NDArray[np.uint16]:
@@ -40,6 +40,14 @@ def test_sums_and_moments_are_those_of_the_pixels(seed: int, height: int, width:
         assert found[label - 1] == values[labels == label].sum()
         told = [len(y), y.sum(), x.sum(), (y * y).sum(), (x * x).sum(), (y * x).sum()]
         assert moments[:, label - 1].tolist() == told
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9), st.integers(0, 12))
+def test_areas_are_numbers_of_pixels_the_ground_and_missing_labels_too(
+    seed: int, height: int, width: int
+) -> None:
+    labels = some_labels(seed, height, width)
+    assert areas_of(labels, 5).tolist() == [np.count_nonzero(labels == k) for k in range(6)]
 
 
 def test_strips_cover_every_row_once_and_begin_at_multiples() -> None:
