@@ -135,7 +135,9 @@ def _client(scheduler: str | None, count: int) -> Iterator[Client]:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
+                # No page to look at; and its port is any free one, not that of another cluster.
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
             ) as cluster,

@@ -23,8 +23,8 @@ from phenovae.profiles.levels import Level
 from phenovae.profiles.own_metadata import own_metadata, with_batches
 from phenovae.profiles.sources import Source, read_csv, read_parquet
 from phenovae.profiles.table_rows import check_once, level_of, read_rows
+from phenovae.screen.mechanisms import with_mechanisms
 from phenovae.screen.roles import RoleRules
-from phenovae.screen.well_tables import with_mechanisms
 
 logger = logging.getLogger(__name__)
 
