@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from unittest import mock
 
+import PIL.Image
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 from tests.pipeline.runs import TINY_CROPS, TINY_TWIN, call, of_crops, write_crops
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # A busy machine is no finding.
 settings.register_profile("phenovae", deadline=None)
@@ -28,10 +36,21 @@ def public_data() -> Path:
     return Path(named)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--complete` leaves no test out for want of a package, and no picture out of a report."""
+    parser.addoption(
+        "--complete",
+        action="store_true",
+        help="as CI does: a package that is not there is a failure, and every picture is drawn",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let processes that test side by side take a core each, before they load anything."""
     if config.getoption("numprocesses", default=0):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if config.getoption("--complete"):
+        pytest.importorskip = importlib.import_module  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,6 +67,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture
+def undrawn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The pictures of reports are blank, but under `--complete` and in tests marked `drawn`.
+
+    To draw them takes two thirds of a tiny run, and most tests look at other things.
+    """
+    if request.node.get_closest_marker("drawn"):
+        yield
+        return
+    with blank_pictures(request.config):
+        yield
+
+
+@contextlib.contextmanager
+def blank_pictures(config: pytest.Config) -> Iterator[None]:
+    if config.getoption("--complete"):
+        yield
+        return
+    with mock.patch("phenovae.report.pictures.to_bytes", _blank):
+        yield
+
+
+def _blank(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+    if kind == "svg":
+        return b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (1, 1)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -90,11 +139,11 @@ def tiny(made_once: MakeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
-def twin_run(tiny: Path, made_once: MakeOnce) -> Path:
+def twin_run(tiny: Path, made_once: MakeOnce, pytestconfig: pytest.Config) -> Path:
     """A whole run on a tiny synthetic screen; not to be changed."""
 
     def make(folder: Path) -> None:
-        with mock.patch.object(os, "cpu_count", return_value=1):
+        with mock.patch.object(os, "cpu_count", return_value=1), blank_pictures(pytestconfig):
             told = call("run", tiny / "twin.yaml", "--out", folder / "run")
         assert told.code == 0, told.err
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,22 @@ from pathlib import Path
 import pytest
 from tests.pipeline.runs import call, of_crops, program, write_crops
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+NEXT = "-- next --\n"
+ONE_AFTER_THE_OTHER = f"""\
+import json, sys
+from phenovae.cli.main import main
+for number, words in enumerate(json.loads(sys.argv[1])):
+    if number:
+        sys.stdout.write({NEXT!r})
+    sys.argv[1:] = words
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
 CLOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
@@ -76,16 +93,18 @@ def test_a_folder_that_may_not_be_written_to(
 def test_a_locale_without_utf_8_prints_and_writes_all_the_same(
     made_crops: Path, crops_run: Path, tmp_path: Path
 ) -> None:
-    keys = program("config", "--defaults", environment=CLOCALE)
-    assert keys.code == 0
-    assert "µm" in keys.out
-    told = program("sites", "--run", crops_run, environment=CLOCALE)
+    verbs = [
+        ["config", "--defaults"],
+        ["sites", "--run", crops_run],
+        ["import", "--run", tmp_path / "plain", *of_crops(made_crops)],
+    ]
+    words = json.dumps([[str(each) for each in verb] for verb in verbs])
+    told = program(words, code=ONE_AFTER_THE_OTHER, environment=CLOCALE)
     assert told.code == 0, told.err
-    assert "×" in told.out
-    told = program(
-        "import", "--run", tmp_path / "plain", *of_crops(made_crops), environment=CLOCALE
-    )
-    assert told.code == 0, told.err
+    keys, sites, imported = told.out.split(NEXT)
+    assert "µm" in keys
+    assert "×" in sites
+    assert "cells: done" in imported
     # What was written there is read elsewhere.
     told = call("sites", "--run", tmp_path / "plain")
     assert told.code == 0, told.err

@@ -14,6 +14,8 @@ from tests.pipeline.runs import ROOT, TINY_TWIN, WHOLE, Told, call, failing, wri
 from phenovae.cells.shards import ShardWriter
 from phenovae.vae.stepper import Stepper
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def flat(tree: dict[str, object], prefix: str = "") -> list[str]:
     """A configuration as --set options."""

@@ -12,6 +12,8 @@ from phenovae.base.tables import read_table
 from phenovae.cells.refusals import ERRORS
 from phenovae.cells.table import EMBEDDINGS
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(crops_run: Path, tmp_path: Path) -> Path:

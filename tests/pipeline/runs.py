@@ -39,7 +39,7 @@ TINY_TWIN = (
     + """\
 input: {source: twin, crop_size: 32}
 twin: {batches: 2, layouts: 2, replicates: 1, compounds: 2, doses: 1, annotated_doses: 1,
-  negative_controls: 2, positive_controls: 0, height: 160, width: 192, density: 300}
+  negative_controls: 2, positive_controls: 0, height: 128, width: 160, density: 400}
 """
 )
 

@@ -16,6 +16,8 @@ from tests.pipeline.runs import ALONE, call, failing, of_crops, write_crops
 from phenovae.cells.shards import ShardWriter
 from phenovae.vae.stepper import Stepper
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of this kind are there on POSIX alone")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,33 @@ OPTIONS = TwinOptions(
     compounds=1,
     doses=1,
     annotated_doses=1,
-    negative_controls=3,
-    positive_controls=3,
+    negative_controls=2,
+    positive_controls=2,
     height=240,
     width=288,
     illumination=0.4,
 )
 WHY = "3 fields, and 8 are needed"
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A run whose light was told, its files of light and what was said."""
+
+    run: Path
+    files: dict[str, bytes]
+    messages: list[str]
+
+
+class Records(logging.Handler):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +91,23 @@ def without_settings(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: held for name, held in files.items() if name != "settings.json"}
 
 
+@pytest.fixture(scope="module")
+def lent(twin: Path, tmp_path_factory: pytest.TempPathFactory) -> Lent:
+    """The twin's light, each plate in one part."""
+    run = tmp_path_factory.mktemp("lent light") / "run"
+    logger, records = logging.getLogger("phenovae"), Records()
+    logger.addHandler(records)
+    try:
+        files = illuminated(twin, run, "workers.fields=50")
+    finally:
+        logger.removeHandler(records)
+    return Lent(run, files, records.messages)
+
+
 def test_a_plate_of_few_fields_leans_on_its_batch_and_every_place_says_so(
-    twin: Path,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    twin: Path, lent: Lent
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("phenovae"), "propagate", True)
-    illuminated(twin, tmp_path / "run")
-    table = read_table(tmp_path / "run" / "illumination" / TABLE, ILLUMINATION)
+    table = read_table(lent.run / "illumination" / TABLE, ILLUMINATION)
     plates = sorted(set(table["Metadata_Plate"]))
     by_plate = {
         str(plate): (set(here["Light_Lent"]), set(here["Light_Fallback"]))
@@ -88,10 +117,10 @@ def test_a_plate_of_few_fields_leans_on_its_batch_and_every_place_says_so(
     assert by_plate[whole] == ({""}, {""})
     assert by_plate[few] == ({WHY}, {""})
     assert [by_plate[plate] for plate in rest] == [({""}, {WHY})] * 2
-    told = " | ".join(caplog.messages)
+    told = " | ".join(lent.messages)
     assert f"the light is that of the whole batch: {few} DAPI: {WHY}, and 2 more" in told
     assert f"the light counts as even: {rest[0]} DAPI: {WHY}, and 5 more" in told
-    lights = load_illumination(tmp_path / "run" / "illumination", few)
+    lights = load_illumination(lent.run / "illumination", few)
     truth = np.load(twin / "truth" / "illumination.npz")
     for channel, light in lights.items():
         # The twin lights each plate by itself, around one dome: even light is further off.
@@ -100,15 +129,13 @@ def test_a_plate_of_few_fields_leans_on_its_batch_and_every_place_says_so(
         assert np.std(light.full / true) < np.std(1 / true)
 
 
-def test_lent_light_is_the_same_whatever_the_parts(twin: Path, tmp_path: Path) -> None:
-    one = illuminated(twin, tmp_path / "one", "workers.fields=50")
+def test_lent_light_is_the_same_whatever_the_parts(twin: Path, lent: Lent, tmp_path: Path) -> None:
     other = illuminated(twin, tmp_path / "other", "workers.fields=2")
-    assert without_settings(one) == without_settings(other)
-    assert len(one) > 4
+    assert without_settings(lent.files) == without_settings(other)
+    assert len(lent.files) > 4
 
 
 @pytest.mark.slow
-def test_lent_light_is_the_same_from_two_workers(twin: Path, tmp_path: Path) -> None:
-    one = illuminated(twin, tmp_path / "one")
+def test_lent_light_is_the_same_from_two_workers(twin: Path, lent: Lent, tmp_path: Path) -> None:
     two = illuminated(twin, tmp_path / "two", "workers.count=2", "workers.fields=3")
-    assert without_settings(one) == without_settings(two)
+    assert without_settings(lent.files) == without_settings(two)

@@ -45,8 +45,8 @@ DRAWN = TwinOptions(
     negative_controls=2,
     positive_controls=0,
     sites=1,
-    height=384,
-    width=448,
+    height=288,
+    width=336,
 )
 
 
@@ -60,9 +60,15 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `drawn`, of fields a quarter the size."""
+    """As `drawn`, of smaller fields, and of the first plate alone."""
     folder = tmp_path_factory.mktemp("little fields") / "the twin"
     make_twin(DRAWN.model_copy(update={"height": 192, "width": 224}), folder, 0)
+    table = folder / "BBBC021_v1_image.csv"
+    rows = pd.read_csv(table)
+    plates = rows["Image_Metadata_Plate_DAPI"]
+    first, other = sorted(plates.unique())
+    rows.loc[plates == first].to_csv(table, index=False)
+    shutil.rmtree(next((folder / "images").rglob(other)))
     return folder
 
 
@@ -241,7 +247,7 @@ def test_damaged_and_missing_images_are_listed_and_stop_nothing(
     reasons = " | ".join(errors["Reason"])
     assert "no image of DAPI" in reasons
     assert "differ in size" in reasons
-    assert len(read_table(tmp_path / "run" / "fields.parquet", FIELDS)) == 12
+    assert len(read_table(tmp_path / "run" / "fields.parquet", FIELDS)) == 4
     unmatched = read_table(tmp_path / "run" / "unmatched.parquet", UNMATCHED)
     assert unmatched["Kind"].tolist() == ["channel without image"]
 
@@ -267,10 +273,10 @@ def test_a_field_out_of_focus_is_flagged_and_its_nuclei_say_so(drawn: Path, tmp_
     assert kept.unread == 0
 
 
-def test_tiles_cover_the_field_and_need_no_nuclei(drawn: Path, tmp_path: Path) -> None:
-    process(drawn, tmp_path / "run", "cells.layout=grid", "input.crop_size=64", EVEN)
+def test_tiles_cover_the_field_and_need_no_nuclei(little: Path, tmp_path: Path) -> None:
+    process(little, tmp_path / "run", "cells.layout=grid", "input.crop_size=64", EVEN)
     nuclei = read_table(tmp_path / "run" / "nuclei.parquet", NUCLEI)
-    assert len(nuclei) == 16 * (384 // 64) * (448 // 64)
+    assert len(nuclei) == 8 * (192 // 64) * (224 // 64)
     assert (nuclei["Fate"] == "kept").all()
     assert not (tmp_path / "run" / "segmentation" / "nuclei").exists()
 
@@ -312,22 +318,22 @@ def test_the_light_of_a_plate_is_told_to_three_per_cent(tmp_path: Path) -> None:
             assert np.sqrt(np.mean(error**2)) < 0.03
 
 
-def test_a_folder_without_images_says_what_was_looked_for(drawn: Path, tmp_path: Path) -> None:
+def test_a_folder_without_images_says_what_was_looked_for(little: Path, tmp_path: Path) -> None:
     empty = tmp_path / "twin"
-    shutil.copytree(drawn, empty, ignore=shutil.ignore_patterns("*.tif"))
+    shutil.copytree(little, empty, ignore=shutil.ignore_patterns("*.tif"))
     with pytest.raises(InputError):
         process(empty, tmp_path / "run")
     assert not (tmp_path / "run" / "sites.parquet").exists()
 
 
-def test_crops_at_given_positions_are_the_pixels_there(drawn: Path, tmp_path: Path) -> None:
-    sites = sorted((drawn / "images").rglob("*_w1*.tif"))
+def test_crops_at_given_positions_are_the_pixels_there(little: Path, tmp_path: Path) -> None:
+    sites = sorted((little / "images").rglob("*_w1*.tif"))
     field = sites[3].stem
     rows = [(field, 7, 100.4, 200.0), (field, 9, 10.0, 200.0), (field, 8, 24.0, 24.0)]
     names = ["Metadata_Field", "Metadata_Cell", "Position_Row", "Position_Column"]
     pd.DataFrame(rows, columns=names).to_csv(tmp_path / "places.csv", index=False)
     settings = ("cells.layout=positions", f"input.positions={tmp_path / 'places.csv'}", EVEN)
-    process(drawn, tmp_path / "run", *settings)
+    process(little, tmp_path / "run", *settings)
     store = CellStore.open(tmp_path / "run" / "cells")
     assert store.table["Metadata_Cell"].tolist() == [7, 8]
     image = tifffile.imread(sites[3])
@@ -345,15 +351,15 @@ def test_crops_at_given_positions_are_the_pixels_there(drawn: Path, tmp_path: Pa
     ],
 )
 def test_faulty_positions_are_told(
-    rows: list[tuple[object, ...]], what: str, drawn: Path, tmp_path: Path
+    rows: list[tuple[object, ...]], what: str, little: Path, tmp_path: Path
 ) -> None:
-    field = min((drawn / "images").rglob("*_w1*.tif")).stem
+    field = min((little / "images").rglob("*_w1*.tif")).stem
     names = ["Metadata_Field", "Metadata_Cell", "Position_Row", "Position_Column"]
     table = pd.DataFrame([(field, *row[1:]) for row in rows], columns=names)
     table.to_csv(tmp_path / "places.csv", index=False)
     settings = ("cells.layout=positions", f"input.positions={tmp_path / 'places.csv'}", EVEN)
     with pytest.raises(InputError, match=what):
-        process(drawn, tmp_path / "run", *settings)
+        process(little, tmp_path / "run", *settings)
 
 
 def test_with_fail_fast_the_first_field_that_cannot_be_read_ends_the_run(

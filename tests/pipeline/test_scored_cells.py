@@ -18,6 +18,8 @@ from phenovae.cells.table import EMBEDDINGS
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stages.features import count_features, model_features, scored_rows
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def run(crops_run: Path, tmp_path: Path) -> Path:

@@ -22,6 +22,8 @@ from phenovae.base.tables import read_table
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.pipeline.stages.evaluate import NEIGHBOURS, PROFILES
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PLAIN = (
     "name: plain\nversion: 1\nsummary: means\nrecipe: {levels: [{level: treatment}]}\n"
     "unscorable_as_candidates: true\n"
@@ -50,6 +52,7 @@ def on(tiny: Path, made: Path, run: Path, *settings: str) -> Told:
     return call("run", tiny / "crops.yaml", *of_crops(made), "--out", run, *named)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("name", ["twin_run", "crops_run"])
 def test_a_run_leaves_all_its_parts(name: str, request: pytest.FixtureRequest) -> None:
     run: Path = request.getfixturevalue(name)
@@ -61,6 +64,7 @@ def test_a_run_leaves_all_its_parts(name: str, request: pytest.FixtureRequest) -
     without_nan(run)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("name", ["twin_run", "crops_run"])
 def test_the_scores_stand_beside_their_baselines(name: str, request: pytest.FixtureRequest) -> None:
     told = records(request.getfixturevalue(name))
@@ -104,6 +108,7 @@ def test_one_seed_gives_one_embedding_to_the_byte(
 
 
 @pytest.mark.slow
+@pytest.mark.drawn
 @pytest.mark.parametrize("name", ["twin_run", "crops_run"])
 def test_one_seed_gives_one_run(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     first: Path = request.getfixturevalue(name)

@@ -27,13 +27,11 @@ def test_no_parts_give_nothing() -> None:
     assert map_parts(square, [], WorkersOptions(count=2), SILENT, "w") == []
 
 
-def test_parts_come_back_in_their_order_from_two_workers(tmp_path: Path) -> None:
-    assert map_parts(square, tasks(tmp_path), WorkersOptions(count=2), SILENT, "w") == SQUARES
-
-
-def test_workers_leave_this_process_its_environment(tmp_path: Path) -> None:
+def test_parts_come_back_in_their_order_from_two_workers_that_leave_the_environment_alone(
+    tmp_path: Path,
+) -> None:
     before = dict(os.environ)
-    map_parts(square, tasks(tmp_path), WorkersOptions(count=2), SILENT, "w")
+    assert map_parts(square, tasks(tmp_path), WorkersOptions(count=2), SILENT, "w") == SQUARES
     assert dict(os.environ) == before
 
 

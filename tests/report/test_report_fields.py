@@ -18,6 +18,8 @@ from phenovae.report.limits import limit_sentences
 from phenovae.report.tables import score_tables
 from phenovae.screen import unmatched
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -246,6 +248,7 @@ def test_stages_that_had_nothing_to_do_are_named_once_a_reason(
     assert "Labels used in training" not in text
 
 
+@pytest.mark.drawn
 @pytest.mark.slow
 def test_pictures_of_fields_are_small(content: ReportContent) -> None:
     told = content.fields

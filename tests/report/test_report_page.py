@@ -16,6 +16,8 @@ import pytest
 from phenovae.report.build import render, write_report
 from phenovae.report.content import Flagged, Pictures, ReportContent
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 VOID = {"meta", "img", "br", "link", "input"}
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -139,6 +141,7 @@ def test_names_from_data_are_escaped(hostile_content: ReportContent) -> None:
         assert " ".join(name.split()) in page.text
 
 
+@pytest.mark.drawn
 def test_equal_content_gives_equal_bytes(full_content: ReportContent, tmp_path: Path) -> None:
     sizes = [write_report(full_content, tmp_path / name) for name in ("a.html", "b.html")]
     first, second = ((tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
