@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # A busy machine is no finding.
-settings.register_profile("phenovae", deadline=None)
-settings.load_profile("phenovae")
+settings.register_profile("complete", deadline=None)
+settings.register_profile("quick", settings.get_profile("complete"), max_examples=30)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +38,12 @@ def public_data() -> Path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--complete` leaves no test out for want of a package, and no picture out of a report."""
+    """`--complete`: no test is left out for want of a package, and none is made smaller."""
     parser.addoption(
         "--complete",
         action="store_true",
-        help="as CI does: a package that is not there is a failure, and every picture is drawn",
+        help="as CI does: a package that is not there is a failure, every picture is drawn, "
+        "and properties are tried on more examples",
     )
 
 
@@ -50,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", default=0):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     if config.getoption("--complete"):
+        settings.load_profile("complete")
         pytest.importorskip = importlib.import_module  # type: ignore[assignment]
 
 

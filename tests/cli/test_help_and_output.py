@@ -122,7 +122,7 @@ def test_results_are_on_stdout_and_messages_on_stderr(crops_run: Path) -> None:
 def test_errors_are_json_where_that_is_asked_for(made_crops: Path, tmp_path: Path) -> None:
     named = ["--run", tmp_path / "run", *of_crops(made_crops)]
     assert call("import", *named).code == 0
-    told = program("--log-json", "train", *named, "--set", "split.by=plate")
+    told = call("--log-json", "train", *named, "--set", "split.by=plate")
     assert told.code == 1
     lines = [json.loads(line) for line in told.err.splitlines()]
     assert {"info", "error"} <= {line["level"] for line in lines}

@@ -21,22 +21,9 @@ from phenovae.images.segmentation.planes import Floats
 from phenovae.pipeline.config import load_config
 from phenovae.pipeline.execute import Finished, run_verbs
 from phenovae.screen.sites import SITES
-from phenovae.twin.options import TwinOptions
-from phenovae.twin.screen import make_twin
 
-FIELDS = 16
-DRAWN = TwinOptions(
-    batches=2, replicates=1, compounds=1, doses=1, annotated_doses=1, negative_controls=2,
-    positive_controls=0, sites=1, height=192, width=224, density=300,
-)  # fmt: skip
+FIELDS = 8
 Labels = npt.NDArray[np.integer]
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("labels") / "the twin"
-    make_twin(DRAWN, folder, 0)
-    return folder
 
 
 def process(twin: Path, labels: Path | None, run: Path, *settings: str) -> Finished:
@@ -72,11 +59,11 @@ def copied(twin: Path, folder: Path) -> list[Path]:
 
 
 def test_nuclei_keep_the_numbers_and_the_masks_of_their_label_images(
-    twin: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    truth = twin / "truth" / "labels"
-    finished = process(twin, truth, run, "cells.mask=nucleus", "cells.flagged_fields=keep")
+    truth = little / "truth" / "labels"
+    finished = process(little, truth, run, "cells.mask=nucleus", "cells.flagged_fields=keep")
     assert finished.unread == 0
     nuclei = read_table(run / "nuclei.parquet", NUCLEI)
     files = sorted(truth.glob("*.tif"))
@@ -101,9 +88,9 @@ def test_nuclei_keep_the_numbers_and_the_masks_of_their_label_images(
 
 
 def test_fields_without_a_fitting_label_image_are_listed_and_stop_nothing(
-    twin: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
-    files = copied(twin, tmp_path / "labels")
+    files = copied(little, tmp_path / "labels")
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:300])
     tifffile.imwrite(files[2], np.zeros((10, 10), np.uint16))
@@ -112,7 +99,7 @@ def test_fields_without_a_fitting_label_image_are_listed_and_stop_nothing(
     # with gaps, and more than uint16 holds
     numbers = image_of(files[5]).astype(np.uint32) * 10_007
     tifffile.imwrite(files[5], numbers)
-    finished = process(twin, tmp_path / "labels", tmp_path / "run")
+    finished = process(little, tmp_path / "labels", tmp_path / "run")
     errors = read_table(tmp_path / "run" / "errors.parquet", ERRORS)
     assert finished.unread == len(errors) == 4
     reasons = dict(zip(errors["File"], errors["Reason"], strict=True))
@@ -151,11 +138,11 @@ class Fallible:
 
 
 def test_a_field_on_which_a_model_fails_is_listed_and_the_others_go_on(
-    twin: Path, tmp_path: Path
+    little: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     with mock.patch.object(external, "_loaded", return_value=Fallible()):
-        finished = process(twin, None, run, "segmentation.method=cellpose")
+        finished = process(little, None, run, "segmentation.method=cellpose")
     errors = read_table(run / "errors.parquet", ERRORS)
     assert finished.unread == len(errors) == 1
     assert errors["Reason"][0] == "Fallible 1.0 failed: IndexError: index 7 is out of bounds"
@@ -171,10 +158,10 @@ def test_a_field_on_which_a_model_fails_is_listed_and_the_others_go_on(
     assert loaded.call_args.args == ("cellpose", "other", "auto", True)
 
 
-def test_a_model_that_cannot_be_used_stops_the_stage(twin: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_used_stops_the_stage(little: Path, tmp_path: Path) -> None:
     wrong = UsageError("cellpose 5.0 is installed")
     with (
         mock.patch.object(external, "_loaded", side_effect=wrong),
         pytest.raises(UsageError, match=r"cellpose 5\.0"),
     ):
-        process(twin, None, tmp_path / "run", "segmentation.method=cellpose")
+        process(little, None, tmp_path / "run", "segmentation.method=cellpose")

@@ -58,20 +58,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def little(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `drawn`, of smaller fields, and of the first plate alone."""
-    folder = tmp_path_factory.mktemp("little fields") / "the twin"
-    make_twin(DRAWN.model_copy(update={"height": 192, "width": 224}), folder, 0)
-    table = folder / "BBBC021_v1_image.csv"
-    rows = pd.read_csv(table)
-    plates = rows["Image_Metadata_Plate_DAPI"]
-    first, other = sorted(plates.unique())
-    rows.loc[plates == first].to_csv(table, index=False)
-    shutil.rmtree(next((folder / "images").rglob(other)))
-    return folder
-
-
 def config(twin: Path, *settings: str) -> Config:
     named = (
         "input.source=raw",
