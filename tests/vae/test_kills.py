@@ -35,6 +35,7 @@ def _killed(program: Path, folder: Path, moments: list[str]) -> None:
     assert set(told["hashes"].values()) == {told["hashes"]["unbroken"]}, told["hashes"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and fork are there on POSIX alone")
 def test_a_training_killed_and_resumed_ends_in_the_same_bytes(
     toy_program: Path, tmp_path: Path
