@@ -93,7 +93,7 @@ def test_a_folder_that_may_not_be_written_to(
 def test_a_locale_without_utf_8_prints_and_writes_all_the_same(
     made_crops: Path, crops_run: Path, tmp_path: Path
 ) -> None:
-    verbs = [
+    verbs: list[list[object]] = [
         ["config", "--defaults"],
         ["sites", "--run", crops_run],
         ["import", "--run", tmp_path / "plain", *of_crops(made_crops)],
