@@ -13,11 +13,13 @@ from phenovae.cli.foreign_options import (
     BatchPattern,
     Columns,
     DropCopies,
+    DropCorrelated,
     DropFeatures,
     DropNonfinite,
     IgnoreUnmatched,
     LevelName,
     Metadata,
+    MinReplicateCorrelation,
     MoA,
     NegativeControls,
     choice_of,
@@ -108,6 +110,8 @@ def command(
     ] = False,
     drop_features: DropFeatures = None,
     drop_copies: DropCopies = False,
+    drop_correlated: DropCorrelated = None,
+    min_replicate_correlation: MinReplicateCorrelation = None,
     drop_nonfinite: DropNonfinite = None,
     columns: Columns = None,
     ignore_unmatched: IgnoreUnmatched = False,
@@ -169,7 +173,10 @@ def command(
         labels=one_of(labels, Labels, "--labels") or "not stated",
         plates_are_batches=plates_are_batches,
     )
-    choice = choice_of(drop_features, drop_nonfinite, drop_copies=drop_copies)
+    choice = choice_of(
+        drop_features, drop_nonfinite, drop_copies=drop_copies, drop_correlated=drop_correlated,
+        replicate_correlation=min_replicate_correlation,
+    )  # fmt: skip
     reading = reading_of(
         name, level, columns, choice, negative_controls, batch_pattern,
         ignore_unmatched=ignore_unmatched,

@@ -48,6 +48,24 @@ DropFeatures = Annotated[
 DropCopies = Annotated[
     bool, typer.Option("--drop-copies", help="Leave out exact copies of other features.")
 ]
+DropCorrelated = Annotated[
+    float | None,
+    typer.Option(
+        "--drop-correlated",
+        metavar="R",
+        help="Leave out features whose correlation with one before them is R or more, on the "
+        "negative controls.",
+    ),
+]
+MinReplicateCorrelation = Annotated[
+    float | None,
+    typer.Option(
+        "--min-replicate-correlation",
+        metavar="R",
+        help="Leave out features in which replicate wells are correlated less, told by compounds "
+        "of no known mechanism alone.",
+    ),
+]
 DropNonfinite = Annotated[
     str | None,
     typer.Option(
@@ -97,14 +115,36 @@ def one_of(given: str | None, words: object, option: str) -> Word | None:
     raise UsageError(f"{option} is not {given!r}", mend=nearest(given, known))
 
 
-def choice_of(drop: list[str] | None, nonfinite: str | None, *, drop_copies: bool) -> FeatureChoice:
+def choice_of(
+    drop: list[str] | None,
+    nonfinite: str | None,
+    *,
+    drop_copies: bool,
+    drop_correlated: float | None,
+    replicate_correlation: float | None,
+) -> FeatureChoice:
     """What is left out of the features, as options say it."""
     from phenovae.profiles.choosing import FeatureChoice
 
     if nonfinite not in (None, "features", "rows"):
         raise UsageError(f"--drop-nonfinite is not {nonfinite!r}", mend="features, or rows")
+    if drop_correlated is not None and not 0 < drop_correlated <= 1:
+        raise UsageError(
+            f"--drop-correlated is not {drop_correlated:g}", mend="above 0, and 1 at most"
+        )
+    if replicate_correlation is not None and not -1 < replicate_correlation <= 1:
+        raise UsageError(
+            f"--min-replicate-correlation is not {replicate_correlation:g}",
+            mend="above -1, and 1 at most",
+        )
     return FeatureChoice.model_validate(
-        {"drop": tuple(drop or ()), "drop_copies": drop_copies, "nonfinite": nonfinite or "refuse"}
+        {
+            "drop": tuple(drop or ()),
+            "drop_copies": drop_copies,
+            "drop_correlated": drop_correlated,
+            "replicate_correlation": replicate_correlation,
+            "nonfinite": nonfinite or "refuse",
+        }
     )
 
 

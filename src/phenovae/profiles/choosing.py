@@ -35,6 +35,20 @@ class FeatureChoice(Options):
     drop_copies: bool = Field(
         default=False, description="leave out features that are exact copies of an earlier one"
     )
+    drop_correlated: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="leave out features whose correlation with an earlier one, or with its "
+        "negative, is this or more on the negative controls; empty: none",
+    )
+    replicate_correlation: float | None = Field(
+        None,
+        gt=-1,
+        le=1,
+        description="leave out features in which replicate wells are correlated less than this, "
+        "told by compounds of which no dose has a known mechanism; empty: none",
+    )
     nonfinite: Literal["refuse", "features", "rows"] = Field(
         "refuse",
         description="what becomes of NaN and infinity: refused, or the features or the rows that "
@@ -45,6 +59,10 @@ class FeatureChoice(Options):
         """What is left out, in words, as a score names it; empty where nothing is."""
         said = [f"without {each}" for each in self.drop]
         said += ["without copies"] if self.drop_copies else []
+        if self.replicate_correlation is not None:
+            said.append(f"replicate correlation ≥ {self.replicate_correlation:g}")
+        if self.drop_correlated is not None:
+            said.append(f"without correlated ≥ {self.drop_correlated:g}")
         said += [] if self.nonfinite == "refuse" else [f"without nonfinite {self.nonfinite}"]
         return ", ".join(said)
 

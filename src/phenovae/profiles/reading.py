@@ -18,6 +18,7 @@ from phenovae.base.errors import InputError
 from phenovae.profiles.choosing import FeatureChoice, chosen, listed
 from phenovae.profiles.columns import read_columns
 from phenovae.profiles.feature_file import FeatureFile, checked
+from phenovae.profiles.filtering import filtered
 from phenovae.profiles.joining import Joined, join
 from phenovae.profiles.levels import Level
 from phenovae.profiles.own_metadata import own_metadata, with_batches
@@ -96,6 +97,7 @@ def read_features(
     features = chosen(columns.features, options.choice)
     name = options.name or path.name.partition(".")[0]
     found = checked(FeatureFile(name, source, metadata, features, level, kept), options.choice)
+    found = filtered(found, options.choice)
     logger.info("%s: %d %ss, %d features", name, len(found), level, len(found.columns))
     left_out = tuple(each for each in columns.features if each not in set(found.columns))
     return ReadFeatures(found, joined, left_out)
