@@ -143,6 +143,18 @@ def score_neighbours(
     )
 
 
+def refuse_controls(treatments: pd.DataFrame) -> None:
+    """Raise InputError where a row is a negative control, which is no treatment and never right."""
+    controls = _controls(treatments)
+    if controls.any():
+        first = treatments.iloc[int(np.argmax(controls))]
+        raise InputError(
+            f"{first['Metadata_Compound']} is a negative control and no treatment; "
+            f"{int(controls.sum())} such rows",
+            mend="leave the controls out",
+        )
+
+
 def _controls(treatments: pd.DataFrame) -> npt.NDArray[np.bool_]:
     if "Metadata_Role" not in treatments:
         return np.zeros(len(treatments), bool)

@@ -21,7 +21,7 @@ from phenovae.evaluate.average_precision import (
     average_precisions,
 )
 from phenovae.evaluate.likeness import Rows, row_blocks
-from phenovae.evaluate.neighbours import Metric
+from phenovae.evaluate.neighbours import Metric, refuse_controls
 from phenovae.evaluate.retrieval_null import (
     benjamini_hochberg,
     expected_precision,
@@ -160,9 +160,10 @@ def mechanism_retrieval(
 
     `treatments` has Metadata_Compound, Metadata_Concentration, Metadata_MoA and Batches, one row a
     row of `values`. `unscorable_as_candidates`: whether treatments that have no positives are
-    others' negatives. Raises InputError where a treatment has no mechanism, profiles cannot be
-    compared, or no query has both positives and negatives.
+    others' negatives. Raises InputError where a row is a negative control, a treatment has no
+    mechanism, profiles cannot be compared, or no query has both positives and negatives.
     """
+    refuse_controls(treatments)
     _check_length(treatments, values)
     names = _treatment_names(treatments)
     lacking = treatments["Metadata_MoA"].isna().to_numpy()

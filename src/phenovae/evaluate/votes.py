@@ -12,7 +12,7 @@ import pandas as pd
 
 from phenovae.base import seeds
 from phenovae.base.errors import InputError
-from phenovae.evaluate.neighbours import Metric, similarities
+from phenovae.evaluate.neighbours import Metric, refuse_controls, similarities
 from phenovae.profiles.features import Matrix
 from phenovae.screen.design import treatment_text
 from phenovae.screen.partners import Rule, eligible, scorable
@@ -78,8 +78,10 @@ def score_votes(
     outcomes over all ways to choose, which are listed, or drawn where there are very many.
 
     `treatments` has Metadata_Compound, Metadata_Concentration, Metadata_MoA and Batches. Raises
-    InputError on values that are no finite numbers, or where k is less than 1.
+    InputError on values that are no finite numbers, on rows of negative controls, or where k is
+    less than 1.
     """
+    refuse_controls(treatments)
     if k < 1:
         raise InputError(f"{k} neighbours cannot vote", mend="choose k of 1 or more")
     if not np.isfinite(values).all():
