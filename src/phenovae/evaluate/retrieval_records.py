@@ -19,7 +19,8 @@ _BY_MOA = {
 }
 _KEPT = (
     "features", "protocol", "version", "variant", "track", "seed", "cells", "controls", "fitted_on",
-    "dimensions", "level", "training", "transformed_at", "left_out", "parameters",
+    "dimensions", "level", "training", "transformed_at", "left_out", "features_dropped",
+    "parameters",
 )  # fmt: skip
 
 

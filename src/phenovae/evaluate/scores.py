@@ -163,6 +163,7 @@ def _rests_on(protocol: Protocol, profiles: Profiles) -> Record:
         "fitted_on": {"wells": fit_on, "rows": profiles.fitted_on},
         "transformed_at": profiles.transformed_at,
         "left_out": list(profiles.left_out),
+        "features_dropped": list(profiles.dropped),
     }
 
 
