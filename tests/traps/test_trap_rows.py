@@ -35,8 +35,11 @@ def test_control_wells_of_a_treatment_are_no_part_of_its_profile(tmp_path: Path)
         ("Week1_22123", "B11"): "positive_control", ("Week1_22123", "D05"): "treatment",
         ("Week2_24121", "B11"): "positive_control", ("Week2_24121", "D05"): "positive_control",
     }  # fmt: skip
-    world = table([dict(row) for row in sites.assign(Metadata_Cell=0).to_dict("records")],
-                  [float(well == "D05") for well in sites["Metadata_Well"]])  # fmt: skip
+    made = [{str(key): value for key, value in row.items()} for row in sites.to_dict("records")]
+    world = table(
+        [{**row, "Metadata_Cell": 0} for row in made],
+        [float(well == "D05") for well in sites["Metadata_Well"]],
+    )
     found = make_profiles(world, PLAIN.recipe)
     (place,) = np.flatnonzero(found.metadata["Metadata_Compound"] == "taxol")
     assert found.values[place] == 1.0
@@ -137,6 +140,9 @@ def test_a_dose_is_the_same_however_it_is_written_or_was_computed(tmp_path: Path
     found = read_features(tmp_path / "t.csv", WELLS).features
     assert found.metadata["Metadata_MoA"].tolist()[:2] == ["X", "X"]
     assert 0.1 + 0.2 != 0.3
+    computed = WELLS.assign(Metadata_Concentration=[0.0, 1.0, 0.1 + 0.2, 10.0])
+    again = read_features(tmp_path / "t.csv", computed).features
+    assert again.metadata["Metadata_Compound"].tolist() == ["b", "a", "DMSO"]
     rows = cells("a", 0.3, moa="X", well="B01") + cells("a", 0.1 + 0.2, moa="X", well="B02")
     profiles = make_profiles(table(rows, [1.0, 2.0]), PLAIN.recipe)
     assert profiles.values.tolist() == [[1.5]]

@@ -185,6 +185,9 @@ def test_means_commute_with_a_rotation_medians_do_not_and_the_record_tells_the_o
         before = getattr(np, average)(values[20:], axis=0)
         apart = np.abs(profile(average, values[20:]) - profile(average, np.tile(before, (3, 1))))
         assert bool(apart.max() < 1e-9) is commutes
+    # The recipe's median is that of wells which are transformed already.
+    wells = [profile("mean", np.tile(each, (3, 1)))[0] for each in values[20:]]
+    assert profile("median", values[20:])[0] == pytest.approx(np.median(wells, axis=0))
     levels = load_protocol("ljosa2013-wells").recipe.levels
     assert [each.average for each in levels] == ["mean", "mean"]
     parameters = records_of(table(rows, values), "caicedo2018")["NSC"]["parameters"]
