@@ -26,6 +26,13 @@ _VERDICTS = {
     ("less", "same"): "Mechanisms are told worse, and batches mix no better: biology was erased.",
     ("less", "worse"): "Mechanisms are told worse, and batches lie further apart.",
 }
+_DIRECTIONS = {
+    "better": "batches mix better",
+    "same": "there is no clear change",
+    "worse": "batches lie further apart",
+}
+# An interval is not broken at its dash.
+_UNBROKEN = "\N{WORD JOINER}–\N{WORD JOINER}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,9 @@ def _heading(record: Record) -> str:
 
 def _cell(told: Record) -> str:
     value = _number(told.get("value"))
-    return "" if value is None else f"{percent(value)} ({interval(told)})"
+    if value is None:
+        return ""
+    return f"{percent(value)} ({interval(told).replace('–', _UNBROKEN)})"
 
 
 def _sentences(records: Sequence[Record]) -> list[str]:
@@ -131,7 +140,8 @@ def _sentences(records: Sequence[Record]) -> list[str]:
     # The positive controls fitted nothing: where there are any, the verdict is by them.
     check = next((each for each in mixed if each.get("wells") == "positive_control"), mixed[0])
     verdict = _VERDICTS[_direction(biology, "more", "less"), _direction(check, "worse", "better")]
-    said = [f"{verdict} (By {biology['metric']}, and by the wells of {_treatment(check)}.)"]
+    by = f"By {biology['metric']}, and by the wells of {_treatment(check)}"
+    said = [f"{verdict} ({by}{_otherwise(check, mixed)}.)"]
     before = mapping(biology["before_transforms"])
     said.append(
         f"{biology['metric']}: {before.get('correct', 0):g} of {biology['total']} treatments right "
@@ -148,6 +158,17 @@ def _sentences(records: Sequence[Record]) -> list[str]:
             + (f"; by chance {percent(chance, 0)}." if chance is not None else ".")
         )
     return said
+
+
+def _otherwise(check: Record, mixed: Sequence[Record]) -> str:
+    """Wells that say something else of the batches than those that the verdict goes by."""
+    told = _direction(check, "worse", "better")
+    others = {
+        f"; among those of {_treatment(each)} {_DIRECTIONS[_direction(each, 'worse', 'better')]}"
+        for each in mixed
+        if each.get("wells") != check.get("wells") and _direction(each, "worse", "better") != told
+    }
+    return "".join(sorted(others))
 
 
 def _treatment(record: Record) -> str:
