@@ -55,6 +55,10 @@ def controlled(batches: str, values: np.ndarray, *, positive: bool = False) -> F
     return table(rows, values)
 
 
+def sets_of(features: FeatureTable) -> pd.Series:
+    return features.metadata["Metadata_Batch"].map(lambda name: frozenset({name}))
+
+
 def test_four_wells_by_hand() -> None:
     """The example of docs/measures.md: the replicate stands second of three."""
     rows = [
@@ -146,7 +150,7 @@ def test_features_of_treatments_and_screens_without_controls_say_so() -> None:
     features = table(rows, np.ones((2, 2)))
     for record in measured(features, load_protocol("cells-mean")).values():
         assert "no negative controls" in str(record["reason"])
-    frame = features.metadata.assign(f=[1.0, 2.0], Batches=[frozenset("A")] * 2)
+    frame = features.metadata.assign(f=[1.0, 2.0], Batches=sets_of(features))
     for record in measured(feature_table("t", frame, ["f"], "treatment")).values():
         assert record["reason"] == "the features are of treatments, and not of wells"
 
@@ -180,7 +184,9 @@ def test_votes_are_records_beside_their_metric() -> None:
         for key in ("correct", "total", "unscorable", "by_moa"):
             assert votes[key] == record[key]
     assert [each["k"] for each in three] == [3, 3]
-    told = pd.DataFrame(three[0]["by_moa"])
+    rows = three[0]["by_moa"]
+    assert isinstance(rows, list)
+    told = pd.DataFrame(rows)
     assert told["support"].sum() == three[0]["total"] == 30
     assert told["right"].sum() == three[0]["correct"]
     assert json.loads(json.dumps(three)) == three
@@ -236,6 +242,6 @@ def test_the_well_probe_is_a_record_of_its_own() -> None:
     # 15 compounds, two doses, two wells, four cells in each.
     assert (record["metric"], record["total"], record["cells"]) == ("well probe", 60, 240)
     assert record["value"] == 1
-    frame = features.metadata.assign(f=1.0, Batches=[frozenset("A")] * len(features))
+    frame = features.metadata.assign(f=1.0, Batches=sets_of(features))
     treatments = feature_table("t", frame, ["f"], "treatment")
     assert "not of wells" in str(evaluate_well_probe(treatments, seed=0, draws=10)["reason"])

@@ -58,7 +58,8 @@ def test_wells_are_averaged_as_a_recipe_that_passes_them_by_averages_next() -> N
 
 def test_features_of_treatments_have_no_wells() -> None:
     features = world()
-    frame = features.metadata.assign(x=1.0, Batches=[frozenset("A")] * len(features))
+    sets = features.metadata["Metadata_Batch"].map(lambda name: frozenset({name}))
+    frame = features.metadata.assign(x=1.0, Batches=sets)
     treatments = feature_table("t", frame, ["x"], "treatment")
     with pytest.raises(InputError, match="the features are of treatments, and not of wells"):
         make_wells(treatments, Recipe.model_validate({"levels": [{"level": "treatment"}]}))

@@ -63,10 +63,10 @@ def _table(
             cells += [_of(told, "support"), _of(told, "predicted")]
         cells += [_precision(records[f"{metric}{MAP}"].get(name, {})) for metric in ranked]
         rows.append(tuple(cells))
-    whole = sum(_share(each, "recall") == 1 for each in first.values())
-    least = sum(_share(each, "recall") == 0 for each in first.values())
+    recalls = [_share(each, "recall") for each in first.values() if each.get("support")]
+    whole, least = (sum(recall == each for recall in recalls) for each in (1, 0))
     return ByMechanism(
-        f"{label}: {whole} of {plural(len(first), 'mechanism')} found whole by {scored[0]}, "
+        f"{label}: {whole} of {plural(len(recalls), 'mechanism')} found whole by {scored[0]}, "
         f"{least} not at all",
         Table(
             "Found: of the mechanism’s treatments, those whose nearest neighbour has it (recall). "
