@@ -241,5 +241,5 @@ def _refuse_foreign(context: typer.Context) -> None:
     if given:
         raise UsageError(
             f"--{given[0].replace('_', '-')} goes with --profiles",
-            mend="a run has settings: phenovae config --keys evaluate",
+            mend="a run has settings, evaluate.… among them: phenovae config --defaults",
         )

@@ -75,6 +75,8 @@ class _Asking:
         stream = f"{self._features.name} {METRIC}"
 
         def measure(wells: WellProfiles, before: WellProfiles | None) -> Record:
+            if not (wells.metadata["Metadata_Role"].astype(str) == str(Role.TREATMENT)).any():
+                raise InputError("no well holds a treatment")
             told = replicate_told(wells, metric, stream, draws=draws, seed=seed)
             if before is not None:
                 first = replicates_before(before, metric, stream, draws=draws, seed=seed)
