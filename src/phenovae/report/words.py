@@ -118,6 +118,14 @@ def method_sentences(content: ReportContent) -> list[str]:
         said.append("The checkpoint was chosen by the validation ELBO alone, never by a score.")
     elif kept_by is not None:
         said.append(f"The checkpoint was chosen by: {kept_by}; never by a score.")
+    numbers = sorted(
+        {k for r in content.records if kind_of(r) == MECHANISM and isinstance(k := r.get("k"), int)}
+    )
+    said += [
+        f"NSC k={k} and NSCB k={k} go by the mechanism that most of the {k} nearest neighbours "
+        "have, not by that of the nearest alone."
+        for k in numbers
+    ]
     said.append(
         "Controls are neither queries nor neighbours. Intervals are a bootstrap over compounds; p "
         "compares with worlds in which compounds have swapped mechanisms. Neither covers the noise "
