@@ -30,15 +30,28 @@ ANCHORS = (
 )  # fmt: skip
 
 
+ALONE = tuple(
+    word
+    for name in ("votes", "before-transforms", "replicates", "mixing", "batch-classifier",
+                 "well-probe")
+    for word in ("--without", name)
+)  # fmt: skip
+
+
 def published(folder: Path, out: Path, *words: str) -> list[Record]:
-    """Records of the published table of well means, scored as these words say."""
+    """Records of the published table of well means, scored as these words say, and no more."""
+    return neighbours_of(measured(folder, out, *ALONE, *words))
+
+
+def measured(folder: Path, out: Path, *words: str) -> Path:
+    """A file of all records of the published table of well means."""
     told = call(
         "evaluate", "--profiles", folder / "ljosa_jbiomolscreen_2013_per_well_mean.csv.gz",
         "--metadata", folder / "BBBC021_v1_image.csv.gz", "--moa", folder / "BBBC021_v1_moa.csv",
         "--draws", "100", "--json", out, *words,
     )  # fmt: skip
     assert told.code == 0, told.err
-    return neighbours_of(out)
+    return out
 
 
 def neighbours_of(path: Path) -> list[Record]:
@@ -57,6 +70,66 @@ def test_the_published_wells_score_what_was_computed_elsewhere(
     assert [record["total"] for record in records] == [103, 92]
     assert {record["protocol"] for record in records} == {words[1]}
     assert {record["ties"] for record in records} == {0}
+
+
+SPHERED = (
+    "--protocol", "caicedo2018", "--normalize", "zscore", "--normalize", "sphere",
+    "--regularization", "1",
+)  # fmt: skip
+
+
+def test_replicates_votes_and_probes_of_the_published_wells_are_what_was_computed_elsewhere(
+    public_data: Path, tmp_path: Path
+) -> None:
+    path = measured(
+        public_data / "bbbc021", tmp_path / "scores.json", *SPHERED,
+        "--without", "mixing", "--without", "batch-classifier",
+    )  # fmt: skip
+    records = json.loads(path.read_text(encoding="utf-8"))
+    by = {record["metric"]: record for record in records}
+    assert by["NSC mAP"]["value"] == pytest.approx(0.8142, abs=5e-5)
+    assert by["NSCB mAP"]["value"] == pytest.approx(0.7410, abs=5e-5)
+    # Raw wells are near ties, within one of 51 and 30.
+    assert by["NSC"]["before_transforms"]["correct"] == pytest.approx(51, abs=1)
+    assert by["NSCB"]["before_transforms"]["correct"] == pytest.approx(30, abs=1)
+    assert by["NSC"]["before_transforms"]["difference_low"] > 0
+    assert (by["NSC k=3"]["correct"], by["NSC k=3"]["total"]) == (92, 103)
+    assert (by["NSCB k=3"]["correct"], by["NSCB k=3"]["total"]) == (69, 92)
+    told = pd.DataFrame(by["NSC"]["by_moa"])
+    assert (told["support"].sum(), told["right"].sum(), len(told)) == (103, 96, 12)
+    replicates = by["replicate mAP"]
+    assert (replicates["total"], replicates["treatments"], replicates["unasked"]) == (302, 103, 0)
+    assert replicates["value"] == pytest.approx(0.974, abs=5e-4)
+    # Two replicates among six controls: a p of 1/28; the seven treatments of two wells have none.
+    assert replicates["could"] == 96
+    assert by["well probe"]["value"] == pytest.approx(0.859, abs=0.01)
+    assert (by["well probe"]["total"], by["well probe"]["cells"]) == (302, 0)
+
+
+def test_batches_of_the_published_wells_mix_as_was_computed_elsewhere(
+    public_data: Path, tmp_path: Path
+) -> None:
+    path = measured(
+        public_data / "bbbc021", tmp_path / "scores.json", *SPHERED, "--metric", "euclidean",
+        "--without", "replicates", "--without", "well-probe", "--mixing", "10",
+    )  # fmt: skip
+    records = json.loads(path.read_text(encoding="utf-8"))
+    by = {record["metric"]: record for record in records}
+    mixing = by["mixing of negative controls, k=10"]
+    for told, expected in (
+        (mixing, (0.604, 2.33, 0.879)),
+        (mixing["before_transforms"], (0.368, 3.10, 0.664)),
+    ):
+        found = [told[key] for key in ("value", "inverse_simpson", "rejection")]
+        assert found == [pytest.approx(each, abs=5e-3 if each > 1 else 5e-4) for each in expected]
+    assert mixing["null_mean"] == pytest.approx(0.1001, abs=5e-5)
+    assert (mixing["total"], mixing["k"], len(mixing["batches"])) == (330, 10, 10)
+    # Standardised feature by feature once more, whitened wells would read 0.011.
+    batch = by["batch told from negative controls"]
+    assert batch["value"] == pytest.approx(0.917, abs=0.01)
+    assert (batch["total"], batch["plates"], batch["folds"]) == (330, 55, 6)
+    for name in ("mixing of positive controls, k=10", "batch told from positive controls"):
+        assert by[name]["reason"] == "no well is one of the positive controls"
 
 
 def test_raw_wells_are_within_one_of_51_and_30(public_data: Path, tmp_path: Path) -> None:
@@ -207,9 +280,21 @@ def test_without_controls_all_wells_are_fitted_on_and_the_name_says_so(tmp_path:
     assert nsc["protocol"] == "caicedo2018+fit-all"
 
 
+def test_measures_are_asked_for_and_left_out_by_name(tmp_path: Path) -> None:
+    scored(wells(), tmp_path, "--votes", "2", "--votes", "4", "--without", "mixing")
+    records = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    metrics = [record["metric"] for record in records]
+    assert [each for each in metrics if "k=" in each] == [
+        "NSC k=2", "NSC k=4", "NSCB k=2", "NSCB k=4"
+    ]  # fmt: skip
+    assert "batch told from negative controls" in metrics
+    assert {record["source"]["file"] for record in records} == {"my wells.csv"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--profiles", "t.csv", "--without", "vote"), "did you mean 'votes'?"),
         ((), "needs a run or a table of features"),
         (("--profiles", "t.csv", "--run", "r"), "needs a run or a table of features"),
         (("--profiles", "t.csv", "--normalize", "zscor"), "did you mean 'zscore'?"),

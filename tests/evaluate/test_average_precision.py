@@ -160,3 +160,15 @@ def test_no_queries_give_no_answers() -> None:
     none = np.zeros(0, np.int64)
     found = average_precisions(directions(0, 1), none, labelled("XX"))
     assert len(found.precision) == len(found.positives) == 0
+
+
+def test_correlation_is_the_cosine_of_centred_profiles_and_a_constant_one_has_none() -> None:
+    values = np.random.default_rng(0).normal(5, 1, (6, 4))
+    rows = np.arange(6)
+    centred = values - values.mean(axis=1, keepdims=True)
+    found = likeness(values, "pearson", [""] * 6).of(rows)
+    assert found == pytest.approx(np.corrcoef(values), abs=1e-6)
+    assert found == pytest.approx(likeness(centred, "cosine", [""] * 6).of(rows), abs=1e-6)
+    values[3] = 0.1
+    with pytest.raises(InputError, match="profile of d is zero"):
+        likeness(values, "pearson", list("abcdef"))

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.profiles.screens import Row, cells, controls, table
 
 from phenovae.evaluate.probe import Probe, run_probe
-from phenovae.evaluate.scores import evaluate_probe
+from phenovae.evaluate.probe_records import evaluate_probe
 from phenovae.evaluate.statistics import Interval
 from phenovae.profiles.features import FeatureTable
 

@@ -12,8 +12,9 @@ import pytest
 from phenovae.cells.importing import ImportOptions, import_crops
 from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import intensity_features
+from phenovae.evaluate.probe_records import evaluate_probe
 from phenovae.evaluate.protocol import load_protocol
-from phenovae.evaluate.scores import Record, evaluate, evaluate_probe
+from phenovae.evaluate.scores import Record, evaluate
 from phenovae.screen.bbbc021.single_cells import single_cells
 
 pytestmark = pytest.mark.slow

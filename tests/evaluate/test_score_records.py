@@ -87,7 +87,7 @@ def test_a_record_says_what_it_rests_on_and_is_plain_json() -> None:
             "seed", "cells", "controls", "fitted_on", "dimensions", "parameters", "p_value",
             "null_mean", "micro", "macro_compound", "macro_moa", "ties", "unscorable", "misses",
             "variant", "track", "level", "training", "transformed_at", "left_out", "headline",
-            "features_dropped",
+            "features_dropped", "kind", "by_moa",
         }  # fmt: skip
         assert (record["features"], record["seed"]) == ("toy", 11)
         assert (record["protocol"], record["version"]) == ("caicedo2018", 2)

@@ -68,6 +68,13 @@ def test_the_average_is_the_one_that_is_asked_for() -> None:
     assert asked(features).value < 0.8
 
 
+def test_few_wells_of_many_mechanisms_are_asked_without_a_warning() -> None:
+    rows: list[Row] = []
+    for number in range(24):
+        rows += cells(f"c{number}", 1, moa=f"m{number // 2}", well=f"B{number + 1:02d}")
+    assert asked(table(rows, np.random.default_rng(0).normal(size=(24, 2)))).rows == 24
+
+
 def test_one_mechanism_cannot_be_asked_for() -> None:
     rows = cells("a", 1, 3, moa="m") + cells("b", 1, 3, moa="m", well="C02")
     assert run_well_probe(table(rows, np.arange(6)), draws=10, seed=0) is None

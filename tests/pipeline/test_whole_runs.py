@@ -85,12 +85,55 @@ def test_the_scores_stand_beside_their_baselines(name: str, request: pytest.Fixt
         for features in ("model", "intensity")
         for protocol in protocols
         for metric in ("NSC", "NSCB")
-    } | {("model", "cell-probe", "probe"), ("intensity", "cell-probe", "probe")}
+    } | {
+        (features, f"{what}-probe", metric)
+        for features in ("model", "intensity")
+        for what, metric in (("cell", "probe"), ("well", "well probe"))
+    }
     counts = {("cell_count", "cell-count", metric) for metric in ("NSC", "NSCB")}
+    votes = {each for each in found if str(each[2]).startswith(("NSC k=", "NSCB k="))}
+    beside = {
+        (record["features"], record["protocol"], record["metric"])
+        for record in told
+        if record.get("kind") != "mechanism"
+    }
+    found -= votes | beside
     ranked = {each for each in found if str(each[2]).endswith(" mAP")}
+    for metric in (
+        "replicate mAP", "mixing of negative controls, k=10", "mixing of positive controls, k=10",
+        "batch told from negative controls", "batch told from positive controls",
+    ):  # fmt: skip
+        assert {each[:2] for each in beside if each[2] == metric} == {
+            (features, protocol) for features, protocol, metric in wanted if metric == "NSC"
+        } | ({("cell_count", "cell-count")} if name == "twin_run" else set())
     assert found - ranked == wanted | (counts if name == "twin_run" else set())
     assert ("model", "cells-mean", "NSC mAP") in ranked
     assert any(record["value"] is not None for record in told if record["metric"] == "NSC")
+
+
+def test_batches_of_a_run_are_told_from_controls_or_the_reason_is_said(
+    twin_run: Path, crops_run: Path
+) -> None:
+    by = {record["metric"]: record for record in records(twin_run)
+          if (record["features"], record["protocol"]) == ("model", "cells-mean")}  # fmt: skip
+    told = by["batch told from negative controls"]
+    # Two batches of two plates, two DMSO wells on each.
+    assert (told["total"], told["plates"], told["chance"]) == (8, 4, 0.5)
+    assert (told["kind"], told["seed"], told["track"]) == ("batch mixing", 0, "label-free")
+    assert told["treatment"] == "DMSO 0 µM"
+    assert "before_transforms" in told
+    assert "8 wells are too few" in str(by["mixing of negative controls, k=10"]["reason"])
+    assert by["mixing of positive controls, k=10"]["reason"] == (
+        "no well is one of the positive controls"
+    )
+    assert by["NSC"]["before_transforms"]
+    # A single plate a batch can be told from no other of it.
+    for record in records(crops_run):
+        if record["metric"] == "batch told from negative controls":
+            assert "0 of 2 batches have two plates" in str(record["reason"])
+    page = (twin_run / "report.html").read_text(encoding="utf-8")
+    assert "Does correction erase biology?" in page
+    assert "8 wells are too few" in page
 
 
 def test_one_seed_gives_one_embedding_to_the_byte(
@@ -125,7 +168,7 @@ def test_without_controls_transforms_are_fitted_on_all_wells_and_every_place_say
     run = tmp_path / "run"
     told = on(tiny, write_crops(tmp_path / "made", TREATED), run)
     assert told.code == 0, told.err
-    neighbours = [record for record in records(run) if record["metric"] != "probe"]
+    neighbours = [record for record in records(run) if "probe" not in str(record["metric"])]
     assert neighbours
     for record in neighbours:
         assert str(record["protocol"]).endswith("+fit-all")
@@ -143,7 +186,15 @@ def test_without_controls_every_score_says_why_where_controls_are_asked_for(
     told = on(tiny, made, run, "evaluate.fit_on=negative_controls")
     assert told.code == 0, told.err
     scored = {(record["metric"], record["value"] is None) for record in records(run)}
-    assert scored == {("NSC", True), ("NSCB", True), ("probe", False)}
+    beside = {
+        "replicate mAP",
+        *(f"{what} {role} controls{k}" for role in ("negative", "positive")
+          for what, k in (("mixing of", ", k=10"), ("batch told from", ""))),
+    }  # fmt: skip
+    assert scored == {
+        *((metric, True) for metric in ("NSC", "NSCB", *beside)),
+        ("probe", False), ("well probe", False),
+    }  # fmt: skip
     for record in records(run):
         assert record["value"] is not None or "controls" in str(record["reason"])
     assert "negative controls" in told.out

@@ -104,6 +104,7 @@ def hostile_content(full_content: ReportContent) -> ReportContent:
     first = {**full_content.records[0], "misses": [miss], "unscorable": list(HOSTILE)}
     probe = {**first, "metric": "probe", "chance": 0.2}
     probe["recall"] = dict.fromkeys(HOSTILE, 0.5)
+    by_moa = [{"moa": name, "support": 2, "predicted": 1, "right": 1} for name in HOSTILE]
     return replace(
         full_content,
         title=script,
@@ -120,6 +121,11 @@ def hostile_content(full_content: ReportContent) -> ReportContent:
             {**first, "features": script, "protocol": script},
             probe,
             {**probe, "features": script},
+            {**first, "metric": "NSCB", "before_transforms": first, "by_moa": by_moa},
+            {**first, "kind": "batch mixing", "metric": script, "treatment": script, "k": 3},
+            {**first, "kind": "batch mixing", "value": None, "wells": script, "reason": script},
+            {**first, "kind": "replicates", "metric": script, "features": script},
+            {**first, "kind": "replicates", "value": None, "reason": script},
         ],
         profiles=profiles,
         confusions={f"{script} NSC": {"index": list(HOSTILE), "data": data}},

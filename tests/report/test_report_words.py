@@ -131,6 +131,10 @@ def test_method_sentences_claim_only_what_was_done(full_content: ReportContent) 
     text = " ".join(method_sentences(full_content))
     assert "(1,100 for training, 139 for choosing the checkpoint)" in text
     assert "How often cells were drawn was evened out by treatment." in text
+    assert "k=" not in text
+    voted = [*full_content.records, {**full_content.records[0], "metric": "NSC k=3", "k": 3}]
+    text = " ".join(method_sentences(replace(full_content, records=voted)))
+    assert "NSC k=3 and NSCB k=3 go by the mechanism that most of the 3 nearest" in text
     plain = replace(full_content, options={"sampling": {"balance": "none"}}, summary={})
     text = " ".join(method_sentences(plain))
     assert "evened out" not in text

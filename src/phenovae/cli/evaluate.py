@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,9 @@ from phenovae.cli.foreign_options import (
     reading_of,
 )
 from phenovae.cli.shared import Again, ConfigFile, Settings, console_of, run_stage_verb
+
+if TYPE_CHECKING:
+    from phenovae.evaluate.measures import Measures
 
 _SHARED = ("--config", "--set", "--again")
 
@@ -117,6 +120,34 @@ def command(
     ignore_unmatched: IgnoreUnmatched = False,
     negative_controls: NegativeControls = None,
     batch_pattern: BatchPattern = None,
+    votes: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--votes",
+            min=2,
+            metavar="K",
+            help="Score also by the votes of K neighbours, by default 3; repeatable.",
+        ),
+    ] = None,
+    mixing: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--mixing",
+            min=3,
+            metavar="K",
+            help="Measure how batches mix among K neighbours of control wells, by default 10; "
+            "repeatable.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="MEASURE",
+            help="Leave out votes, before-transforms, replicates, mixing, batch-classifier or "
+            "well-probe; repeatable.",
+        ),
+    ] = None,
     draws: Annotated[
         int | None,
         typer.Option(
@@ -132,7 +163,7 @@ def command(
         bool, typer.Option("--misses", help="List the treatments that were taken for another.")
     ] = False,
 ) -> None:
-    """Score treatments by mechanism: NSC, NSCB and the cell probe of a run, or NSC and NSCB of any
+    """Score treatments by mechanism, and measure replicates and batches beside: of a run, or of any
     table of features.
 
     Example: phenovae evaluate --run RUN --set evaluate.draws=1000
@@ -172,6 +203,7 @@ def command(
         seed=seed,
         labels=one_of(labels, Labels, "--labels") or "not stated",
         plates_are_batches=plates_are_batches,
+        measures=_measures(votes, mixing, without),
     )
     choice = choice_of(
         drop_features, drop_nonfinite, drop_copies=drop_copies, drop_correlated=drop_correlated,
@@ -193,6 +225,18 @@ def command(
         write_json(json_file, records)
 
 
+def _measures(
+    votes: list[int] | None, mixing: list[int] | None, without: list[str] | None
+) -> Measures:
+    from phenovae.evaluate.measures import Measures
+
+    usual = Measures()
+    return Measures(
+        votes=tuple(dict.fromkeys(votes or usual.votes)),
+        mixing=tuple(dict.fromkeys(mixing or usual.mixing)),
+    ).without(tuple(without or ()))
+
+
 def _refuse_foreign(context: typer.Context) -> None:
     """With --run the settings of a run say what the options of tables say."""
     given = [
@@ -204,5 +248,5 @@ def _refuse_foreign(context: typer.Context) -> None:
     if given:
         raise UsageError(
             f"--{given[0].replace('_', '-')} goes with --profiles",
-            mend="a run has settings: phenovae config --keys evaluate",
+            mend="a run has settings, evaluate.… among them: phenovae config --defaults",
         )

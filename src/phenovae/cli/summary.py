@@ -10,7 +10,7 @@ import typer
 from phenovae.base.files import read_json
 from phenovae.cli.console import Console
 from phenovae.evaluate.provenance import read_training
-from phenovae.evaluate.scores import label_of
+from phenovae.evaluate.scores import MECHANISM, MIXING, REPLICATES, kind_of, label_of
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.execute import run_all
@@ -20,6 +20,11 @@ _LEFT_OUT = {
     "small": "too small",
     "large": "too large",
     "in_flagged_fields": "in fields thrown out",
+}
+_HEADINGS = {
+    MECHANISM: "",
+    REPLICATES: "replicates of a treatment among the controls of their plate:",
+    MIXING: "batches among control wells (no score; by chance is best, and says nothing of drugs):",
 }
 
 
@@ -96,12 +101,32 @@ def tell_scores(run: Path) -> None:
 
 def tell_records(records: Sequence[dict[str, object]]) -> None:
     """Print records of scores as a table of text, and what the training of the features saw."""
-    rows = [_row(record) for record in records]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        typer.echo(line.rstrip())
+    for kind, heading in _HEADINGS.items():
+        here = [record for record in records if kind_of(record) == kind]
+        rows = [_row(record) for record in here if kind == MECHANISM or _has_value(record)]
+        if rows and heading:
+            typer.echo(heading)
+        widths = [max(len(row[column]) for row in rows) for column in range(5)] if rows else []
+        for row in rows:
+            line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+            typer.echo(line.rstrip())
+        if kind != MECHANISM:
+            _tell_reasons([record for record in here if not _has_value(record)])
     _tell_training(records)
+
+
+def _has_value(record: dict[str, object]) -> bool:
+    return isinstance(record.get("value"), int | float)
+
+
+def _tell_reasons(records: Sequence[dict[str, object]]) -> None:
+    """Say once of each measure, and each reason, why it was not made."""
+    told = [
+        f"not measured, {str(record['metric']).partition(', k=')[0]}: {record.get('reason')}"
+        for record in records
+    ]
+    for line in dict.fromkeys(told):
+        typer.echo(line)
 
 
 def tell_misses(records: Sequence[dict[str, object]]) -> None:
@@ -141,4 +166,7 @@ def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
     remark = str(record.get("reason", ""))
     if isinstance(low, int | float) and isinstance(high, int | float):
         remark = f"[{low:.3f}, {high:.3f}]"
+    chance = record.get("null_mean", record.get("chance"))
+    if kind_of(record) != MECHANISM and isinstance(chance, int | float):
+        remark += f", by chance {chance:.3f}"
     return str(record["metric"]), str(record["features"]), protocol, shown, remark

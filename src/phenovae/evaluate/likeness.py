@@ -17,11 +17,12 @@ Rows = npt.NDArray[np.int64]
 
 # A block of float64 likeness; with its masks and its sorted copy about three times as much.
 _BLOCK_BYTES = 32 * 2**20
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """Profiles made ready to be compared; `values` are of length 1 where the metric is cosine."""
+    """Profiles made ready to be compared; `values` are of length 1 where it is no distance."""
 
     values: Matrix
     metric: Metric
@@ -31,17 +32,17 @@ class Likeness:
 
         Worked out in float64 and rounded, so that pairs that are equally alike are equal numbers.
         """
-        if self.metric == "cosine":
+        if self.metric != "euclidean":
             return (self.values[rows] @ self.values.T).astype(np.float32)
         apart: Matrix = cdist(self.values[rows], self.values)
         return -apart.astype(np.float32)
 
 
 def likeness(values: Matrix, metric: Metric, names: Sequence[str]) -> Likeness:
-    """Make profiles (n, features) ready to be compared by cosine or by (negative) distance.
+    """Make profiles (n, features) ready to be compared by cosine, correlation or distance.
 
     Raises InputError, naming the profile, where one holds no finite number, or has no direction (a
-    zero vector under cosine).
+    zero vector under cosine, a constant one under correlation).
     """
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
@@ -52,6 +53,11 @@ def likeness(values: Matrix, metric: Metric, names: Sequence[str]) -> Likeness:
         )
     if metric == "euclidean":
         return Likeness(values, metric)
+    if metric == "pearson":
+        centred = values - values.mean(axis=1, keepdims=True)
+        # What is left of a constant profile is rounding, and no direction.
+        noise = _ROUNDING * np.abs(values).max(axis=1, initial=0.0, keepdims=True)
+        values = np.where(np.abs(centred).max(axis=1, keepdims=True) > noise, centred, 0.0)
     largest = np.abs(values).max(axis=1, initial=0.0)
     if (largest == 0).any():
         raise InputError(

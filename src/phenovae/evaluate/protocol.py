@@ -66,6 +66,19 @@ class Protocol(Options):
             )
         return self
 
+    def untransformed(self) -> Protocol:
+        """The same protocol without its transforms, to be scored beside it."""
+        recipe = self.recipe.model_copy(update={"transforms": ()})
+        return self.model_copy(update={"recipe": recipe})
+
+    def rests_on(self, fitted_on: int) -> dict[str, object]:
+        """What records say of the rows that the transforms were fitted on."""
+        wells = self.recipe.fit_on
+        return {
+            "controls": 0 if wells == "all_wells" else fitted_on,
+            "fitted_on": {"wells": wells, "rows": fitted_on},
+        }
+
     def fitted_on_all_wells(self) -> Protocol:
         """The same protocol with its transforms fitted on all wells, under a name that says so.
 

@@ -25,6 +25,7 @@ Scaling = Literal["each-feature", "one-scale"]
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 _CHUNK = 500
+_NAMES_ARE_NO_NUMBERS = "The number of unique classes is greater than 50%"
 
 
 def predict_folds(
@@ -54,6 +55,8 @@ def predict_folds(
             model = LogisticRegression(C=0.01, class_weight="balanced", max_iter=300)
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always", ConvergenceWarning)
+                # Of few rows and many names scikit-learn supposes that they are numbers.
+                warnings.filterwarnings("ignore", message=_NAMES_ARE_NO_NUMBERS)
                 model.fit(seen, truth[train].astype(str))
             short += any(issubclass(each.category, ConvergenceWarning) for each in said)
             predicted[test] = model.predict(new)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from phenovae.base.errors import InputError
 from phenovae.evaluate.retrieval import Retrieval, mechanism_retrieval
 from phenovae.evaluate.scores import METRICS, Evaluation, Record
 from phenovae.evaluate.statistics import bootstrap
+from phenovae.profiles.features import Matrix
 
 MAP = " mAP"
 """What is put behind a metric's name: NSC mAP has the masks of NSC."""
@@ -17,10 +20,10 @@ _BY_MOA = {
     "P_Value": "p_value",
     "P_Adjusted": "p_adjusted",
 }
-_KEPT = (
-    "features", "protocol", "version", "variant", "track", "seed", "cells", "controls", "fitted_on",
-    "dimensions", "level", "training", "transformed_at", "left_out", "features_dropped",
-    "parameters",
+KEPT: tuple[str, ...] = (
+    "features", "protocol", "version", "variant", "track", "kind", "seed", "cells", "controls",
+    "fitted_on", "dimensions", "level", "training", "transformed_at", "left_out",
+    "features_dropped", "parameters",
 )  # fmt: skip
 
 
@@ -37,15 +40,14 @@ def retrieval_records(evaluation: Evaluation, *, draws: int, seed: int) -> list[
         outcome = evaluation.neighbours.get(metric)
         if outcome is None or record["value"] is None:
             continue
-        base: Record = {key: record[key] for key in _KEPT if key in record}
+        base: Record = {key: record[key] for key in KEPT if key in record}
         base |= {"metric": f"{metric}{MAP}", "value": None, "correct": None, "total": 0}
         base |= {"low": None, "high": None}
-        treated = (evaluation.treatments["Metadata_Role"] != "negative_control").to_numpy(bool)
-        treatments = evaluation.treatments.loc[treated].reset_index(drop=True)
+        treatments, values = treatments_alone(evaluation)
         try:
             retrieval = mechanism_retrieval(
                 treatments,
-                evaluation.profiles.values[treated],
+                values,
                 METRICS[metric],
                 mask_negatives=True,
                 unscorable_as_candidates=evaluation.protocol.unscorable_as_candidates,
@@ -61,6 +63,13 @@ def retrieval_records(evaluation: Evaluation, *, draws: int, seed: int) -> list[
             {**base, **_told(retrieval, compounds, f"{record['features']} {metric}", seed)}
         )
     return found
+
+
+def treatments_alone(evaluation: Evaluation) -> tuple[pd.DataFrame, Matrix]:
+    """Treatments of an evaluation and their profiles, without the negative controls."""
+    treated = (evaluation.treatments["Metadata_Role"] != "negative_control").to_numpy(bool)
+    treatments = evaluation.treatments.loc[treated].reset_index(drop=True)
+    return treatments, evaluation.profiles.values[treated]
 
 
 def _told(retrieval: Retrieval, compounds: list[str], stream: str, seed: int) -> Record:

@@ -11,10 +11,10 @@ import pandas as pd
 from phenovae.base.errors import InputError
 from phenovae.evaluate.batches import batch_sets, single_plates
 from phenovae.evaluate.neighbours import NeighbourScore, score_neighbours
-from phenovae.evaluate.probe import run_probe
 from phenovae.evaluate.protocol import Protocol
 from phenovae.evaluate.provenance import NOT_STATED, Training
 from phenovae.evaluate.statistics import DRAWS, bootstrap, permute
+from phenovae.evaluate.votes import mechanism_table
 from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import Profiles, make_profiles
 from phenovae.screen.partners import Rule
@@ -24,7 +24,14 @@ logger = logging.getLogger(__name__)
 Record = dict[str, object]
 
 METRICS: Mapping[str, Rule] = {"NSC": "other-compound", "NSCB": "other-compound-and-batch"}
-PROBE_PROTOCOL, PROBE_VERSION = "cell-probe", 1
+
+MECHANISM, REPLICATES, MIXING = "mechanism", "replicates", "batch mixing"
+"""Kinds of records: what is asked of profiles. No number of one kind is like one of another."""
+
+_OF_ONE_COLUMN = (
+    ("metric", "metrics"), ("headline", "averages"), ("k", "numbers of neighbours"),
+    ("wells", "wells"), ("track", "tracks"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ def evaluate(
     records: list[Record] = []
     outcomes: dict[str, NeighbourScore] = {}
     for metric in protocol.metrics:
-        base = _base(features, protocol, metric, seed, told)
+        base = base_record(features, protocol, metric, seed, told)
         base |= _rests_on(protocol, profiles)
         reason = _why_not(features, treatments, metric, told)
         if reason:
@@ -104,7 +111,7 @@ def unscored(
 ) -> list[Record]:
     """Records without a value, one a metric, where a protocol could not be applied."""
     return [
-        {**_base(features, protocol, metric, seed, told), "reason": reason}
+        {**base_record(features, protocol, metric, seed, told), "reason": reason}
         for metric in protocol.metrics
     ]
 
@@ -131,13 +138,22 @@ def _has_places(features: Features) -> bool:
     return {"Metadata_Plate", "Metadata_Batch"} <= set(features.metadata.columns)
 
 
-def _base(features: Features, protocol: Protocol, metric: str, seed: int, told: Told) -> Record:
+def base_record(
+    features: Features,
+    protocol: Protocol,
+    metric: str,
+    seed: int,
+    told: Told,
+    kind: str = MECHANISM,
+) -> Record:
+    """What a record says before anything is scored; it has no value yet."""
     return {
         "features": features.name,
         "protocol": protocol.name,
         "version": protocol.version,
         "variant": told.variant,
         "track": told.training.track,
+        "kind": kind,
         "metric": metric,
         "value": None,
         "correct": None,
@@ -156,11 +172,9 @@ def _base(features: Features, protocol: Protocol, metric: str, seed: int, told: 
 
 
 def _rests_on(protocol: Protocol, profiles: Profiles) -> Record:
-    fit_on = protocol.recipe.fit_on
     return {
         "cells": profiles.cells,
-        "controls": 0 if fit_on == "all_wells" else profiles.fitted_on,
-        "fitted_on": {"wells": fit_on, "rows": profiles.fitted_on},
+        **protocol.rests_on(profiles.fitted_on),
         "transformed_at": profiles.transformed_at,
         "left_out": list(profiles.left_out),
         "features_dropped": list(profiles.dropped),
@@ -216,49 +230,19 @@ def _scored(
             }
             for row in rows.loc[rows["Right"] < 1].itertuples()
         ],
+        "by_moa": by_mechanism(rows),
     }
+
+
+def by_mechanism(rows: pd.DataFrame) -> list[Record]:
+    """Precision, recall and F1 of every mechanism as JSON; null where nothing stands below."""
+    table = mechanism_table(rows).rename(columns={"Metadata_MoA": "MoA"}).rename(columns=str.lower)
+    known = table.astype(object).where(table.notna(), None)
+    return [{str(key): row[key] for key in row} for row in known.to_dict("records")]
 
 
 def _macro(rows: pd.DataFrame, by: str) -> float:
     return float(rows.groupby(by)["Right"].mean().mean())
-
-
-def evaluate_probe(
-    features: Features, *, seed: int, draws: int = DRAWS, told: Told = PLAIN
-) -> Record:
-    """The cell probe of features as a record; without a value where it cannot be asked."""
-    base: Record = {
-        "features": features.name,
-        "protocol": PROBE_PROTOCOL,
-        "version": PROBE_VERSION,
-        "variant": told.variant,
-        "track": told.training.track,
-        "metric": "probe",
-        "value": None,
-        "correct": None,
-        "total": 0,
-        "low": None,
-        "high": None,
-        "seed": seed,
-        "cells": 0,
-        "dimensions": len(features.columns),
-        "training": told.training.as_dict(),
-    }
-    probe = run_probe(features, draws=draws, seed=seed)
-    if probe is None:
-        return {**base, "reason": "fewer than two mechanisms have two compounds"}
-    return {
-        **base,
-        "value": probe.value,
-        "low": probe.interval.low,
-        "high": probe.interval.high,
-        "cells": probe.cells,
-        "total": probe.cells,
-        "folds": probe.folds,
-        "chance": probe.chance,
-        "recall": probe.recall,
-        "unscorable": list(probe.alone),
-    }
 
 
 def confusion(outcome: NeighbourScore) -> pd.DataFrame:
@@ -274,17 +258,26 @@ def confusion(outcome: NeighbourScore) -> pd.DataFrame:
 def column_of(records: Sequence[Record]) -> str:
     """The protocol that all these records share, for a column of scores.
 
-    Raises InputError where they are of different protocols, variants, metrics, averages or tracks
-    of training: such scores are different quantities.
+    Raises InputError where they are of different kinds (mechanisms, replicates, batch mixing),
+    protocols, variants, metrics, averages, numbers of neighbours or tracks of training: such scores
+    are different quantities.
     """
+    kinds = sorted({kind_of(record) for record in records})
+    if len(kinds) > 1:
+        raise InputError(f"records of {' and '.join(kinds)} share no column: no average joins them")
     labels = sorted({label_of(record) for record in records})
     if len(labels) != 1:
         raise InputError(f"scores of {' and '.join(labels) or 'no protocol'} share no column")
-    for key, what in (("metric", "metrics"), ("headline", "averages"), ("track", "tracks")):
+    for key, what in _OF_ONE_COLUMN:
         found = sorted({str(record[key]) for record in records if record.get(key)})
         if len(found) > 1:
             raise InputError(f"scores of the {what} {' and '.join(found)} share no column")
     return labels[0]
+
+
+def kind_of(record: Mapping[str, object]) -> str:
+    """What a record is about: mechanisms, where it does not say."""
+    return str(record.get("kind") or MECHANISM)
 
 
 def label_of(record: Mapping[str, object]) -> str:

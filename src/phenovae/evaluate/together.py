@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from phenovae.base.errors import InputError
+from phenovae.evaluate.before import add_before
 from phenovae.evaluate.comparing import Model, differ
+from phenovae.evaluate.measures import NONE, Measures
 from phenovae.evaluate.protocol import Protocol
 from phenovae.evaluate.retrieval_records import MAP, retrieval_records
 from phenovae.evaluate.scores import PLAIN, Evaluation, Record, Told, evaluate, label_of, unscored
 from phenovae.evaluate.statistics import DRAWS
+from phenovae.evaluate.vote_records import vote_records
+from phenovae.evaluate.well_records import well_records
 from phenovae.profiles.features import Features
 
 logger = logging.getLogger(__name__)
@@ -39,9 +43,10 @@ def score_together(
     *,
     seed: int,
     draws: int = DRAWS,
+    measures: Measures = NONE,
     advance: Callable[[], None] = lambda: None,
 ) -> Scored:
-    """Score everything that is asked for.
+    """Score everything that is asked for, with the measures that are wanted beside.
 
     What one protocol lacks, such as controls, is no reason to keep the others back: its records
     then have no value, but the reason. `advance` is called once for each that is asked.
@@ -60,7 +65,13 @@ def score_together(
         else:
             found.records += outcome.records
             found.records += retrieval_records(outcome, draws=draws, seed=seed)
+            found.records += vote_records(outcome, measures.votes, draws=draws, seed=seed)
+            if measures.before_transforms:
+                add_before(each.features, outcome, draws=draws, seed=seed)
             found.outcomes.append((each, outcome))
+        found.records += well_records(
+            each.features, each.protocol, measures, draws=draws, seed=seed, told=each.told
+        )
         advance()
     return found
 

@@ -62,7 +62,7 @@ def score_intervals(records: Sequence[_Record]) -> Figure:
     axes.set_ylim(place - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("right [%] (cell probe: balanced accuracy [%])")
+    axes.set_xlabel("right [%] (probes: balanced accuracy [%])")
     axes.grid(axis="x")
     figure.legend(handles=_key(), loc="outside lower center", ncols=4, fontsize=8.5)
     return figure

@@ -136,6 +136,34 @@ class EvaluateOptions(Options):
     probe: bool = Field(
         default=True, description="also run the cell-level leave-compound-out probe"
     )
+    well_probe: bool = Field(
+        default=True, description="also run the probe of wells, each the mean of its cells"
+    )
+    votes: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        (3,),
+        description="for each of these numbers, also score treatments by the mechanism that most "
+        "of so many nearest neighbours have; empty: none",
+    )
+    replicates: bool = Field(
+        default=True,
+        description="also measure how early the replicates of a treated well stand among the "
+        "negative controls of its plate",
+    )
+    mixing: tuple[Annotated[int, Field(ge=3)], ...] = Field(
+        (10,),
+        description="for each of these numbers, also measure how batches mix among so many nearest "
+        "neighbours of control wells; empty: none. It is no score, and joins none",
+    )
+    batch_classifier: bool = Field(
+        default=True,
+        description="also ask whether the batch of a plate that was left out can be told from its "
+        "control wells",
+    )
+    before_transforms: bool = Field(
+        default=True,
+        description="also score and measure without the transforms of a protocol, to see what "
+        "these give and take",
+    )
     draws: int = Field(10_000, ge=100, description="draws of the bootstrap and the permutation")
 
 

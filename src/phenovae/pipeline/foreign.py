@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from phenovae.base.errors import UsageError
 from phenovae.base.progress import SILENT, Progress
+from phenovae.evaluate.measures import Measures
 from phenovae.evaluate.neighbours import Metric
+from phenovae.evaluate.probe_records import evaluate_well_probe
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import Labels, Training
 from phenovae.evaluate.scores import Record, Told
@@ -46,12 +48,13 @@ class Changes:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How scores are told: draws of interval and null, seed, and what training saw."""
+    """How scores are told: draws of interval and null, seed, what training saw, which measures."""
 
     draws: int = DRAWS
     seed: int = 0
     labels: Labels = "not stated"
     plates_are_batches: bool = False
+    measures: Measures = field(default_factory=Measures)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,18 @@ def score_table(
                 applied.label, applied.recipe.transform_at, features.level, other,
             )  # fmt: skip
     with progress.bar("scoring", len(asked)) as bar:
-        scored = score_together(asked, seed=scoring.seed, draws=scoring.draws, advance=bar.advance)
+        scored = score_together(
+            asked,
+            seed=scoring.seed,
+            draws=scoring.draws,
+            measures=scoring.measures,
+            advance=bar.advance,
+        )
+    if scoring.measures.well_probe:
+        told = Told(reading.choice.words(), Training(scoring.labels))
+        scored.records.append(
+            evaluate_well_probe(features, seed=scoring.seed, draws=scoring.draws, told=told)
+        )
     source = _source(read)
     return Scored(read, tuple({**record, "source": source} for record in scored.records))
 

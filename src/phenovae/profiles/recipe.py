@@ -136,7 +136,10 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     at = level_of_transforms(features.level, recipe)
     enough, left_out = enough_cells(features, recipe.minimum_cells)
     metadata = _with_roles_of(recipe, features.metadata)
-    treated, controls = treated_rows(metadata, recipe) & enough, _fitting(metadata, recipe) & enough
+    treated, controls = (
+        treated_rows(metadata, recipe) & enough,
+        fitting_rows(metadata, recipe) & enough,
+    )
     transforms = Transforms(recipe.transforms, features.columns, recipe.feature_groups)
     steps = [step for step in recipe.levels if above(step.level, features.level)]
     first, *others = steps or [recipe.levels[-1]]
@@ -206,7 +209,8 @@ def treated_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
     return mask
 
 
-def _fitting(rows: pd.DataFrame, recipe: Recipe) -> Mask:
+def fitting_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
+    """Which rows the transforms of a recipe are fitted on."""
     if recipe.fit_on == "all_wells":
         return np.ones(len(rows), bool)
     return _negative(rows)
@@ -232,7 +236,7 @@ def _with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _transformed(rows: _Rows, transforms: Transforms, recipe: Recipe) -> _Rows:
-    controls = _fitting(rows.metadata, recipe)
+    controls = fitting_rows(rows.metadata, recipe)
     values = transforms.fit_and_apply(rows.values, Places.of(rows.metadata), controls)
     return _Rows(rows.metadata, values, rows.level)
 

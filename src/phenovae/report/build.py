@@ -10,7 +10,18 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from phenovae.base.files import write_text
-from phenovae.report import facts, fields, limits, outcomes, pictures, recall, tables
+from phenovae.report import (
+    correction,
+    facts,
+    fields,
+    limits,
+    mechanisms,
+    outcomes,
+    pictures,
+    recall,
+    replicates,
+    tables,
+)
 from phenovae.report.content import ReportContent
 from phenovae.report.words import method_sentences, summary_sentences
 
@@ -64,6 +75,10 @@ def _parts(content: ReportContent) -> dict[str, object]:
         "flagged": pictures.flagged_pictures(content),
         "score_tables": tables.score_tables(content),
         "recall": recall.probe_recall(content),
+        "trained": facts.training_facts(content),
+        "mechanisms": mechanisms.mechanism_tables(content),
+        "replicates": replicates.replicate_part(content),
+        "correction": correction.correction_part(content),
         "published": (
             tables.published_table(content.published)
             if content.published and content.records and not content.synthetic

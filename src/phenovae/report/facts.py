@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from phenovae.evaluate.provenance import read_training
 from phenovae.report.content import ReportContent
 
 Facts = list[tuple[str, str]]
@@ -35,6 +36,29 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """`41.4 %`, with a space at which no line breaks."""
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def interval(told: Mapping[str, object]) -> str:
+    """`36–46 %`, the interval of a record; nothing where it has none."""
+    low, high = told.get("low"), told.get("high")
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return ""
+    return f"{100 * low:.0f}–{percent(high, 0)}"
+
+
+def signed_points(difference: float) -> str:
+    """A difference of shares in points, as `+14.6` or `−4.2`."""
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def training_facts(content: ReportContent) -> Facts:
+    """What the training of all features saw of what is scored."""
+    told = {
+        str(record["features"]).replace("_", " "): mapping(record["training"])
+        for record in content.records
+        if "training" in record
+    }
+    return [(features, read_training(training).text) for features, training in told.items()]
 
 
 def run_facts(content: ReportContent) -> Facts:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from phenovae.base.errors import MissingExtraError
+from phenovae.evaluate.scores import MECHANISM, kind_of
 from phenovae.figures import confusion, scores, treatments
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import percent, plural
@@ -115,7 +116,14 @@ def _cells_behind(content: ReportContent, name: str) -> str:
 
 def score_pictures(content: ReportContent) -> Shown:
     """All scores with intervals."""
-    scored = [r for r in content.records if isinstance(r.get("value"), int | float)]
+    # Votes are in the tables: beside the nearest neighbour they would crowd the picture.
+    scored = [
+        record
+        for record in content.records
+        if isinstance(record.get("value"), int | float)
+        and kind_of(record) == MECHANISM
+        and "k" not in record
+    ]
     if not scored:
         return Shown([], ["Nothing could be scored."])
     counts = [cells for r in scored if isinstance(cells := r.get("cells"), int) and cells]

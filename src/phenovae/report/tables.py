@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phenovae.evaluate.protocol import FIT_ALL
-from phenovae.evaluate.scores import label_of
+from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import ReportContent
-from phenovae.report.facts import listed, mapping, percent, plural
+from phenovae.report.facts import interval, listed, mapping, percent, plural
 from phenovae.report.words import MODEL
 from phenovae.screen.published import Published
 
-PROBE = "probe"
+PROBE, WELL_PROBE = "probe", "well probe"
+_PROBES = {PROBE: "cell probe", WELL_PROBE: WELL_PROBE}
 _PROBE_SUMMARY = (
-    "A linear classifier tells the mechanism of single {unit}s of compounds it has not seen: "
+    "A linear classifier tells the mechanism of {unit}s of compounds it has not seen: "
     "balanced accuracy, the mean over mechanisms of the share of their {unit}s that is told right."
 )
 _ON_ALL_WELLS = ". Here all wells stand in for negative controls."
@@ -47,12 +48,15 @@ def score_tables(content: ReportContent) -> list[Table]:
     """Scores, one table a protocol, in the order of the records."""
     groups: dict[str, list[Mapping[str, object]]] = {}
     for record in content.records:
-        groups.setdefault(_label(record), []).append(record)
+        if kind_of(record) == MECHANISM:
+            groups.setdefault(_label(record), []).append(record)
     found = []
     for label, records in groups.items():
         summary = mapping(records[0].get("parameters")).get("summary") or (
-            _PROBE_SUMMARY.format(unit=content.unit)
-            if records[0]["metric"] == PROBE
+            _PROBE_SUMMARY.format(
+                unit="well" if records[0]["metric"] == WELL_PROBE else f"single {content.unit}"
+            )
+            if records[0]["metric"] in _PROBES
             else "no summary recorded"
         )
         all_wells = str(records[0]["protocol"]).endswith(FIT_ALL)
@@ -185,8 +189,8 @@ def _label(record: Mapping[str, object]) -> str:
 
 
 def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
-    value, low, high = record.get("value"), record.get("low"), record.get("high")
-    probe = record["metric"] == PROBE
+    value = record.get("value")
+    probe = record["metric"] in _PROBES
     note = str(record.get("reason", ""))
     shown = "not scored"
     if isinstance(value, int | float):
@@ -204,12 +208,10 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
     chance = record.get("null_mean", record.get("chance"))
     p_value, cells = record.get("p_value"), record.get("cells")
     return (
-        "cell probe" if probe else str(record["metric"]),
+        _PROBES.get(str(record["metric"]), str(record["metric"])),
         str(record["features"]).replace("_", " "),
         shown,
-        f"{100 * low:.0f}–{percent(high, 0)}"
-        if isinstance(low, int | float) and isinstance(high, int | float)
-        else "",
+        interval(record),
         percent(chance, 0) if isinstance(chance, int | float) else "",
         f"{p_value:.2g}" if isinstance(p_value, int | float) else "",
         f"{cells:,}" if isinstance(cells, int) and cells else "",

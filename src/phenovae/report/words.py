@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from phenovae.evaluate.scores import label_of
+from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, split_words
 
@@ -70,7 +70,8 @@ def summary_sentences(
         said += _of_protocol(records, protocol)
     said += _of_probe(records, unit)
     if not said or (synthetic and len(said) == 1):
-        reasons = sorted({str(r["reason"]) for r in records if "reason" in r})
+        mechanisms = [record for record in records if kind_of(record) == MECHANISM]
+        reasons = sorted({str(r["reason"]) for r in mechanisms if "reason" in r})
         said.append(
             "No treatment could be scored" + (f": {'; '.join(reasons)}." if reasons else ".")
         )
@@ -117,6 +118,14 @@ def method_sentences(content: ReportContent) -> list[str]:
         said.append("The checkpoint was chosen by the validation ELBO alone, never by a score.")
     elif kept_by is not None:
         said.append(f"The checkpoint was chosen by: {kept_by}; never by a score.")
+    numbers = sorted(
+        {k for r in content.records if kind_of(r) == MECHANISM and isinstance(k := r.get("k"), int)}
+    )
+    said += [
+        f"NSC k={k} and NSCB k={k} go by the mechanism that most of the {k} nearest neighbours "
+        "have, not by that of the nearest alone."
+        for k in numbers
+    ]
     said.append(
         "Controls are neither queries nor neighbours. Intervals are a bootstrap over compounds; p "
         "compares with worlds in which compounds have swapped mechanisms. Neither covers the noise "

@@ -12,9 +12,11 @@ from phenovae.base.files import write_json
 from phenovae.base.tables import Column, OpenColumns, Schema, empty_table, write_table
 from phenovae.cells.store import CellStore
 from phenovae.evaluate.baselines import CELL_COUNT, intensity_features
+from phenovae.evaluate.measures import Measures
+from phenovae.evaluate.probe_records import evaluate_probe, evaluate_well_probe
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import UNTRAINED
-from phenovae.evaluate.scores import Evaluation, Told, confusion, evaluate_probe
+from phenovae.evaluate.scores import Evaluation, Told, confusion
 from phenovae.evaluate.together import Asked, Scored, add_differences, score_together
 from phenovae.evaluate.variants import fitted_on
 from phenovae.pipeline import paths
@@ -113,14 +115,18 @@ def _evaluate(work: Work) -> Outcome:
     asked = list(_asked(work))
     probed = {each.features.name: each for each in asked if each.features.name != CELL_COUNT}
     with work.progress.bar("scoring", len(asked) + len(probed)) as bar:
-        scored = score_together(asked, seed=seed, draws=draws, advance=bar.advance)
+        scored = score_together(
+            asked, seed=seed, draws=draws, measures=_measures(config), advance=bar.advance
+        )
         add_differences(scored, MODEL, seed=seed, draws=draws)
         records = scored.records
         for each in probed.values():
-            if config.evaluate.probe:
-                records.append(
-                    evaluate_probe(each.features, seed=seed, draws=draws, told=each.told)
-                )
+            for wanted, ask in (
+                (config.evaluate.probe, evaluate_probe),
+                (config.evaluate.well_probe, evaluate_well_probe),
+            ):
+                if wanted:
+                    records.append(ask(each.features, seed=seed, draws=draws, told=each.told))
             bar.advance()
     write_json(work.run / paths.SCORES, records)
     write_table(_neighbours(scored), work.run / paths.NEIGHBOURS, NEIGHBOURS)
@@ -129,6 +135,18 @@ def _evaluate(work: Work) -> Outcome:
         if each.features.name == MODEL:
             confusions.update(_confusions(each.protocol, outcome))
     return Outcome({"records": len(records), "confusion": confusions})
+
+
+def _measures(config: Config) -> Measures:
+    wanted = config.evaluate
+    return Measures(
+        votes=tuple(dict.fromkeys(wanted.votes)),
+        before_transforms=wanted.before_transforms,
+        replicates=wanted.replicates,
+        mixing=tuple(dict.fromkeys(wanted.mixing)),
+        batch_classifier=wanted.batch_classifier,
+        well_probe=wanted.well_probe,
+    )
 
 
 def _asked(work: Work) -> Iterator[Asked]:
@@ -226,7 +244,7 @@ PROFILE = Stage(
 
 EVALUATE = Stage(
     name="evaluate",
-    version=3,
+    version=4,
     needs=("sites", "cells", "split", "embed", "profile"),
     outputs=(paths.SCORES, paths.NEIGHBOURS),
     options=_options,
