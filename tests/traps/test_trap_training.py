@@ -20,9 +20,10 @@ from phenovae.base.tables import write_table
 from phenovae.cells.sampling import SamplingOptions, sampling_weights
 from phenovae.cells.splits import SPLITS, SplitOptions, make_splits, split_hash
 from phenovae.cells.view import ViewOptions, fit_view
+from phenovae.evaluate.probe_records import evaluate_probe
 from phenovae.evaluate.protocol import load_protocol
 from phenovae.evaluate.provenance import Training
-from phenovae.evaluate.scores import Told, column_of, evaluate_probe
+from phenovae.evaluate.scores import Told, column_of
 from phenovae.evaluate.together import Asked, score_together
 from phenovae.evaluate.variants import with_regularization
 from phenovae.pipeline.config import Config
