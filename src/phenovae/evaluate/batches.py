@@ -51,7 +51,16 @@ def batch_sets(treatments: pd.DataFrame, rows: pd.DataFrame, how: BatchKey) -> l
 
 
 def single_plates(rows: pd.DataFrame) -> bool:
-    """Whether every batch is one plate, though there are several: plates stand in for batches."""
+    """Whether every batch is one plate, though there are several: plates stand in for batches.
+
+    Rows that are averages over plates tell it by their Plates and Batches; rows that name no plates
+    do not.
+    """
+    if "Metadata_Plate" not in rows or "Metadata_Batch" not in rows:
+        if not {"Plates", "Batches"} <= {*rows.columns}:
+            return False
+        plates, batches = (frozenset().union(*rows[name]) for name in ("Plates", "Batches"))
+        return 1 < len(plates) == len(batches)
     pairs = rows[["Metadata_Plate", "Metadata_Batch"]].drop_duplicates()
     return len(pairs) > 1 and not pairs["Metadata_Batch"].duplicated().any()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from phenovae.evaluate.provenance import NOT_STATED, Training
 from phenovae.evaluate.statistics import DRAWS, bootstrap, permute
 from phenovae.evaluate.votes import mechanism_table
 from phenovae.profiles.features import Features
+from phenovae.profiles.partway import Done
 from phenovae.profiles.recipe import Profiles, make_profiles
 from phenovae.screen.partners import Rule
 
@@ -53,12 +54,14 @@ class Told:
     """What a score says of itself beside its protocol.
 
     `variant` names what was changed of the protocol; with `plates_are_batches` a screen whose every
-    batch is one plate is scored by NSCB all the same.
+    batch is one plate is scored by NSCB all the same. `done` is what of the protocol was done to
+    the features before they came.
     """
 
     variant: str = ""
     training: Training = NOT_STATED
     plates_are_batches: bool = False
+    done: Done | None = None
 
 
 PLAIN = Told()
@@ -72,9 +75,11 @@ def evaluate(
     Where nothing can be scored the records say why, with no value. Raises InputError where the
     protocol needs controls that the screen has not.
     """
+    recipe = told.done.rest_of(protocol.recipe) if told.done else protocol.recipe
     profiles = make_profiles(
-        features, protocol.recipe, with_controls=protocol.negative_controls_as_candidates
+        features, recipe, with_controls=protocol.negative_controls_as_candidates
     )
+    profiles = _with_what_was_done(profiles, told.done)
     treatments = profiles.metadata
     if len(treatments):
         sets = batch_sets(treatments, features.metadata, protocol.batches)
@@ -116,26 +121,26 @@ def unscored(
     ]
 
 
+def _with_what_was_done(profiles: Profiles, done: Done | None) -> Profiles:
+    if done is None:
+        return profiles
+    profiles = replace(profiles, left_out=(*done.left_out, *profiles.left_out))
+    if not done.transformed:
+        return profiles
+    return replace(profiles, fitted_on=done.fitted_on, transformed_at=done.transformed_at)
+
+
 def _why_not(features: Features, treatments: pd.DataFrame, metric: str, told: Told) -> str:
     if len(treatments) < 2:
         return "fewer than two annotated treatments"
     across = METRICS[metric] == "other-compound-and-batch"
-    if (
-        across
-        and not told.plates_are_batches
-        and _has_places(features)
-        and single_plates(features.metadata)
-    ):
+    if across and not told.plates_are_batches and single_plates(features.metadata):
         return (
             "every batch is a single plate: a neighbour on a sister plate of the same day would "
             "count as one from another batch; name the batches, or say that plates are batches "
             "(evaluate.plates_are_batches)"
         )
     return ""
-
-
-def _has_places(features: Features) -> bool:
-    return {"Metadata_Plate", "Metadata_Batch"} <= set(features.metadata.columns)
 
 
 def base_record(

@@ -89,6 +89,20 @@ def with_regularization(
     return protocol.model_copy(update={"recipe": recipe}), ", ".join(said)
 
 
+def through_level(protocol: Protocol, level: Level) -> tuple[Protocol, str]:
+    """The protocol with averages of this level too, and the words; none where it has them.
+
+    They are of the kind of the averages that come next. Cells are no averages.
+    """
+    steps = protocol.recipe.levels
+    if level == "cell" or any(step.level == level for step in steps):
+        return protocol, ""
+    after = next(number for number, step in enumerate(steps) if above(step.level, level))
+    added = steps[after].model_copy(update={"level": level})
+    recipe = protocol.recipe.model_copy(update={"levels": (*steps[:after], added, *steps[after:])})
+    return protocol.model_copy(update={"recipe": recipe}), f"through {level}s"
+
+
 def from_level(protocol: Protocol, level: Level) -> str:
     """What a score says where the transforms act on a higher level than the protocol's own."""
     recipe = protocol.recipe

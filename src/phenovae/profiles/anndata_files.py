@@ -14,7 +14,7 @@ import pandas as pd
 from phenovae.base.errors import InputError, MissingExtraError
 from phenovae.base.files import writing
 from phenovae.profiles.features import Mask, Matrix
-from phenovae.profiles.sources import BLOCK
+from phenovae.profiles.sources import BLOCK, NOTE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,6 +28,7 @@ class AnnDataSource:
     frame: pd.DataFrame
     names: tuple[str, ...]
     values: npt.NDArray[np.floating]
+    note: str = ""
 
     @property
     def columns(self) -> Mapping[str, bool]:
@@ -74,12 +75,13 @@ def read_anndata(path: Path) -> AnnDataSource:
         )
     if values.dtype.kind not in "fiu":
         raise InputError(f"X holds {values.dtype}, no numbers", where=path)
-    return AnnDataSource(path, frame, tuple(names), values)
+    note = found.uns.get(NOTE.decode(), "")
+    return AnnDataSource(path, frame, tuple(names), values, note if isinstance(note, str) else "")
 
 
 def write_anndata(
     metadata: pd.DataFrame,
-    values: Matrix,
+    values: npt.NDArray[np.floating],
     columns: Sequence[str],
     about: Mapping[str, str],
     path: Path,
@@ -98,6 +100,11 @@ def write_anndata(
     made = anndata.AnnData(X=values, obs=obs, var=var, uns=dict(about))
     with writing(path) as partial:
         made.write_h5ad(partial)
+
+
+def check_anndata(purpose: str) -> None:
+    """Raise MissingExtraError, which names the extra, where the package is not there."""
+    _anndata(purpose)
 
 
 def _plain(column: pd.Series) -> object:

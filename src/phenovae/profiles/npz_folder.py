@@ -33,6 +33,7 @@ class NpzFolder:
     places: pd.DataFrame
     cells: npt.NDArray[np.int64]
     width: int
+    note: str = ""
 
     @property
     def columns(self) -> Mapping[str, bool]:

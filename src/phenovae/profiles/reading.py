@@ -22,7 +22,7 @@ from phenovae.profiles.filtering import filtered
 from phenovae.profiles.joining import Joined, join
 from phenovae.profiles.levels import Level
 from phenovae.profiles.own_metadata import own_metadata, with_batches
-from phenovae.profiles.sources import Source, read_csv, read_parquet
+from phenovae.profiles.sources import Source, level_told, read_csv, read_parquet
 from phenovae.profiles.table_rows import check_once, level_of, read_rows
 from phenovae.screen.mechanisms import with_mechanisms
 from phenovae.screen.roles import RoleRules
@@ -78,7 +78,7 @@ def read_features(
     columns = read_columns(source.columns, options.columns)
     _tell_unused(source, columns.unused)
     rows = read_rows(source, columns)
-    level = level_of(rows, options.level, path)
+    level = level_of(rows, options.level or level_told(source), path)
     check_once(rows, level, path)
     joined = None
     if wells is None:

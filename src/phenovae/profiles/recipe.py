@@ -114,7 +114,9 @@ class Profiles:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
+    """Rows of one level on their way along a recipe."""
+
     metadata: pd.DataFrame
     values: Matrix
     level: Level
@@ -135,7 +137,7 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     """
     at = level_of_transforms(features.level, recipe)
     enough, left_out = enough_cells(features, recipe.minimum_cells)
-    metadata = _with_roles_of(recipe, features.metadata)
+    metadata = with_roles_of(recipe, features.metadata)
     treated, controls = (
         treated_rows(metadata, recipe) & enough,
         fitting_rows(metadata, recipe) & enough,
@@ -155,15 +157,15 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     averaged = first_average(
         source, features, metadata, wanted, transforms, first.level, first.average, first.trim
     )
-    rows = _Rows(*averaged, first.level)
+    rows = Rows(*averaged, first.level)
     for step in others:
         if rows.level == at:
-            rows = _transformed(rows, transforms, recipe)
+            rows = transformed_rows(rows, transforms, recipe)
         if step.level == "treatment":
             keep = _profiled(rows.metadata, recipe, with_controls=with_controls)
-            rows = _Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
+            rows = Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
         found = aggregate(rows.metadata, rows.values, step.level, step.average, step.trim)
-        rows = _Rows(*found, step.level)
+        rows = Rows(*found, step.level)
     told = rows.metadata.reset_index(drop=True)
     controlled = told["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
     told["Metadata_MoA"] = told["Metadata_MoA"].where(~controlled, told["Metadata_Compound"])
@@ -226,7 +228,7 @@ def _profiled(rows: pd.DataFrame, recipe: Recipe, *, with_controls: bool) -> Mas
     return treated | _negative(rows) if with_controls else treated
 
 
-def _with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
+def with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
     """Metadata in which positive controls are treatments, where the recipe says so."""
     if recipe.positive_controls == "apart":
         return rows
@@ -235,10 +237,11 @@ def _with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(Metadata_Role=roles)
 
 
-def _transformed(rows: _Rows, transforms: Transforms, recipe: Recipe) -> _Rows:
+def transformed_rows(rows: Rows, transforms: Transforms, recipe: Recipe) -> Rows:
+    """Rows with the transforms fitted on some of them and applied to all."""
     controls = fitting_rows(rows.metadata, recipe)
     values = transforms.fit_and_apply(rows.values, Places.of(rows.metadata), controls)
-    return _Rows(rows.metadata, values, rows.level)
+    return Rows(rows.metadata, values, rows.level)
 
 
 def _cells_behind(features: Features, treated: Mask) -> int:

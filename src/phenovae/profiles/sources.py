@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,18 @@ import pyarrow.parquet as pq
 from phenovae.base.errors import InputError
 from phenovae.profiles.columns import MEANINGS, describes, read_columns
 from phenovae.profiles.features import Mask, Matrix
+from phenovae.profiles.levels import LEVELS, Level
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 16_384
 """Rows that are held at once, at most."""
+
+STATEMENT = "Metadata_Profile_Statement"
+"""Column of what a table says of its making, where its format keeps no notes."""
+
+NOTE = b"phenovae.profiles"
+"""Where a Parquet file says that."""
 
 
 class Source(Protocol):
@@ -34,6 +45,10 @@ class Source(Protocol):
     @property
     def columns(self) -> Mapping[str, bool]:
         """Every column, in order, with whether it holds numbers."""
+
+    @property
+    def note(self) -> str:
+        """What the file says of its making, beside its columns; empty: nothing."""
 
     def __len__(self) -> int:
         """How many rows it has."""
@@ -54,6 +69,7 @@ class ArrowSource:
 
     path: Path
     table: pa.Table
+    note: str = ""
 
     @property
     def columns(self) -> Mapping[str, bool]:
@@ -83,6 +99,7 @@ class ParquetSource:
     path: Path
     columns: Mapping[str, bool]
     rows: int
+    note: str = ""
 
     def __len__(self) -> int:
         return self.rows
@@ -109,7 +126,9 @@ def read_parquet(path: Path) -> ParquetSource:
     """A Parquet file as a source. Raises InputError where it cannot be read."""
     try:
         with pq.ParquetFile(path) as file:
-            return ParquetSource(path, _kinds(path, file.schema_arrow), file.metadata.num_rows)
+            schema = file.schema_arrow
+            note = (schema.metadata or {}).get(NOTE, b"").decode("utf-8", "replace")
+            return ParquetSource(path, _kinds(path, schema), file.metadata.num_rows, note)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(f"{path.name} is no readable Parquet file: {error}", where=path) from error
 
@@ -133,6 +152,29 @@ def read_csv(path: Path) -> ArrowSource:
     except (OSError, pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is no readable CSV: {error}", where=path) from error
     return ArrowSource(path, table)
+
+
+def note_of(source: Source) -> str:
+    """What a table says of its making: in its notes, or in a column that says the same of all rows.
+
+    Empty where it says nothing, or rows of several makings are together.
+    """
+    if source.note or STATEMENT not in source.columns:
+        return source.note
+    told = source.metadata([STATEMENT])[STATEMENT].dropna().unique().tolist()
+    if len(told) > 1:
+        logger.warning("the table holds rows of %d makings, and none is gone by", len(told))
+    return str(told[0]) if len(told) == 1 else ""
+
+
+def level_told(source: Source) -> Level | None:
+    """What a row is, where the table says so of its making."""
+    try:
+        told = json.loads(note_of(source) or "{}")
+    except json.JSONDecodeError:
+        return None
+    level = told.get("level") if isinstance(told, dict) else None
+    return next((each for each in LEVELS if each == level), None)
 
 
 def matrix_of(batch: pa.RecordBatch) -> Matrix:

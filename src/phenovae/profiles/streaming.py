@@ -83,7 +83,7 @@ def first_average(
     """Average the wanted rows, transformed where transforms are fitted, into the first level."""
     inside = metadata.loc[wanted]
     groups = group(inside, level)
-    blocks = _wanted_blocks(source, wanted, Places.of(inside), transforms)
+    blocks = wanted_blocks(source, wanted, Places.of(inside), transforms)
     if average == "mean":
         total = sums(blocks, groups)
         sizes = np.bincount(groups.codes, minlength=len(groups))
@@ -98,9 +98,10 @@ def first_average(
     return groups.rows, averages(values, groups, average, trim)
 
 
-def _wanted_blocks(
+def wanted_blocks(
     source: Iterator[Matrix], wanted: Mask, places: Places, transforms: Transforms
 ) -> Iterator[tuple[int, Matrix]]:
+    """Blocks of the wanted rows, transformed, each with the number of its first row."""
     seen = start = 0
     for values in source:
         here = wanted[start : start + len(values)]

@@ -112,6 +112,8 @@ def level_of(rows: pd.DataFrame, asked: Level | None, path: Path) -> Level:
 def check_once(rows: pd.DataFrame, level: Level, path: Path) -> None:
     """Raise InputError where two rows have the same keys, naming the first."""
     keys = [name for name in KEYS[level] if name in rows]
+    if level in ("plate", "treatment") and "Metadata_Role" in rows:
+        keys.append("Metadata_Role")  # a positive control is no treatment, though of the same dose
     if level == "cell" and "Cell" not in rows:
         return
     twice = rows.duplicated(keys).to_numpy()

@@ -42,6 +42,7 @@ class Transforms:
         self._groups = feature_groups(columns, pattern) if transforms else [slice(None)]
         self._fitted: list[list[Fitted]] = []
         self._dropped: set[str] = set()
+        self._names: list[tuple[str, ...]] = []
         if transforms and not isinstance(self._groups[0], slice):
             grouped = np.concatenate([np.asarray(each) for each in self._groups])
             self._dropped.update(np.delete(np.array(columns, dtype=object), grouped).tolist())
@@ -58,6 +59,19 @@ class Transforms:
         own = [name for name in self._columns if name in self._dropped]
         return (*own, *sorted(self._dropped - {*own}))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what comes out, once fitted: features as they came, or numbered mixtures."""
+        if not self._transforms:
+            return self._columns
+        own = {*self._columns}
+        flat = [name for names in self._names for name in names]
+        # Groups of features are numbered on, so that no two mixtures share a name.
+        return tuple(
+            name if name in own else f"{name.partition(' ')[0]}_{place:03d}"
+            for place, name in enumerate(flat)
+        )
+
     def fit(self, seen: ControlRows) -> None:
         """Fit on control rows that are read block by block. Raises InputError without controls."""
         self._check_controls(len(seen))
@@ -72,6 +86,7 @@ class Transforms:
                 fitted.append(fit(options, own))
                 own = self._after(own, options.name, fitted[-1])
             self._fitted.append(fitted)
+            self._names.append(own.names)
 
     def apply(self, values: Matrix, places: Places) -> Matrix:
         """Transform rows of features; as they are where nothing is fitted."""
@@ -107,6 +122,7 @@ class Transforms:
             fitted = fit(options, seen)
             inside = fitted.apply(inside, places)
             names = self._after(seen, options.name, fitted).names
+        self._names.append(names)
         return inside
 
     def _after(self, seen: ControlRows, name: str, fitted: Fitted) -> ControlRows:
