@@ -61,7 +61,9 @@ def command(
     protocols: Annotated[
         list[str] | None,
         typer.Option(
-            "--protocol", metavar="NAME", help="Protocol, by default caicedo2018; repeatable."
+            "--protocol",
+            metavar="NAME",
+            help="Protocol; else the one that made the table, or caicedo2018; repeatable.",
         ),
     ] = None,
     normalize: Annotated[
@@ -104,7 +106,7 @@ def command(
             "--labels",
             metavar="KIND",
             help="What the training of the features was told: none, treatment, compound, "
-            "mechanism. By default not stated.",
+            "mechanism. By default as the table says, or not stated.",
         ),
     ] = None,
     plates_are_batches: Annotated[
@@ -151,10 +153,16 @@ def command(
     draws: Annotated[
         int | None,
         typer.Option(
-            "--draws", min=1, metavar="N", help="Draws of the interval and of chance: 10000."
+            "--draws",
+            min=1,
+            metavar="N",
+            help="Draws of the interval and of chance; else as the table says, or 10000.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the draws.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Seed of the draws; else the table's own, or 0."),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the scores as a list of records."),
@@ -185,7 +193,6 @@ def command(
     from phenovae.cli.summary import tell_misses, tell_records
     from phenovae.evaluate.neighbours import Metric
     from phenovae.evaluate.provenance import Labels
-    from phenovae.evaluate.statistics import DRAWS
     from phenovae.evaluate.variants import FitOn, LambdaMode
     from phenovae.pipeline.foreign import Changes, Scoring, score_table
 
@@ -199,9 +206,9 @@ def command(
         fit_on=one_of(fit_on, FitOn, "--fit-on") or "auto",
     )
     scoring = Scoring(
-        draws=draws or DRAWS,
+        draws=draws,
         seed=seed,
-        labels=one_of(labels, Labels, "--labels") or "not stated",
+        labels=one_of(labels, Labels, "--labels"),
         plates_are_batches=plates_are_batches,
         measures=_measures(votes, mixing, without),
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phenovae.base.errors import UsageError
 from phenovae.base.progress import SILENT, Progress
+from phenovae.evaluate.making import Making
 from phenovae.evaluate.measures import Measures
 from phenovae.evaluate.neighbours import Metric
 from phenovae.evaluate.probe_records import evaluate_well_probe
 from phenovae.evaluate.protocol import Protocol, load_protocol
-from phenovae.evaluate.provenance import Labels, Training
+from phenovae.evaluate.provenance import NOT_STATED, Labels, Training
 from phenovae.evaluate.scores import Record, Told
 from phenovae.evaluate.statistics import DRAWS
 from phenovae.evaluate.together import Asked, score_together
@@ -27,7 +28,9 @@ from phenovae.evaluate.variants import (
     with_regularization,
     with_transforms,
 )
+from phenovae.profiles.feature_file import FeatureFile
 from phenovae.profiles.reading import ReadFeatures, ReadOptions, read_features
+from phenovae.profiles.sources import note_of
 from phenovae.screen.well_tables import read_wells
 
 logger = logging.getLogger(__name__)
@@ -48,11 +51,14 @@ class Changes:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How scores are told: draws of interval and null, seed, what training saw, which measures."""
+    """How scores are told: draws of interval and null, seed, what training saw, which measures.
 
-    draws: int = DRAWS
-    seed: int = 0
-    labels: Labels = "not stated"
+    None: as the table itself says, else 10,000 draws, seed 0, and not stated.
+    """
+
+    draws: int | None = None
+    seed: int | None = None
+    labels: Labels | None = None
     plates_are_batches: bool = False
     measures: Measures = field(default_factory=Measures)
 
@@ -81,38 +87,45 @@ def score_table(
     records with the reason and no value. Raises as `read_features` and `read_wells` do, and
     UsageError for what is no protocol or no change of one.
     """
-    named = _protocols(protocols or [DEFAULT])
+    named = _protocols(protocols)
+    # What is no change of a protocol is told before a large table is read.
     changed = [_changed(protocol, changes) for protocol in named]
     read = read_table(table, metadata, moa, reading)
+    making = making_of(read)
+    if making is not None and not reading.name:
+        read = replace(read, features=replace(read.features, name=making.features))
     features = read.features
+    if not changed:
+        first = load_protocol(DEFAULT) if making is None else making.named_protocol
+        changed = [_changed(first, changes)]
     asked: list[Asked] = []
     for protocol, words in changed:
-        applied = fitted_on(protocol, changes.fit_on, features)
-        said = [reading.choice.words(), *words, from_level(applied, features.level)]
-        told = Told(
-            "; ".join(each for each in said if each),
-            Training(scoring.labels),
-            scoring.plates_are_batches,
-        )
-        asked.append(Asked(features, applied, told))
+        applied, told = _told(protocol, words, features, making, changes, scoring)
+        variant = _joined(reading.choice.words(), told.variant)
+        asked.append(Asked(features, applied, replace(told, variant=variant)))
         other = instead_of(applied, features.level)
         if other is not None:
             logger.warning(
                 "%s is for features of %ss; for %ss there is --protocol %s",
                 applied.label, applied.recipe.transform_at, features.level, other,
             )  # fmt: skip
+    seed, draws = _seed(scoring, making), _draws(scoring, making)
     with progress.bar("scoring", len(asked)) as bar:
         scored = score_together(
             asked,
-            seed=scoring.seed,
-            draws=scoring.draws,
+            seed=seed,
+            draws=draws,
             measures=scoring.measures,
             advance=bar.advance,
         )
     if scoring.measures.well_probe:
-        told = Told(reading.choice.words(), Training(scoring.labels))
+        training = NOT_STATED if making is None else making.training
+        told = Told(
+            reading.choice.words(),
+            training if scoring.labels is None else Training(scoring.labels),
+        )
         scored.records.append(
-            evaluate_well_probe(features, seed=scoring.seed, draws=scoring.draws, told=told)
+            evaluate_well_probe(features, seed=seed, draws=draws, told=told)
         )
     source = _source(read)
     return Scored(read, tuple({**record, "source": source} for record in scored.records))
@@ -123,11 +136,76 @@ def read_table(
 ) -> ReadFeatures:
     """Read a table of features and join it to the metadata of its screen."""
     if metadata is None:
-        from dataclasses import replace
-
         return read_features(table, None, replace(reading, moa=moa))
     wells = read_wells(metadata, moa, reading.rules, reading.batch_pattern)
     return read_features(table, wells, reading)
+
+
+def making_of(read: ReadFeatures) -> Making | None:
+    """What the table says of its making, if it says anything and its rows are still those."""
+    source = read.features.source
+    text = note_of(source)
+    making = Making.read(text, source.path) if text else None
+    if making is not None and making.level != read.features.level:
+        logger.warning(
+            "the file was written with a row for each %s, and is read as one of %ss: what it says "
+            "of its making is not gone by", making.level, read.features.level,
+        )  # fmt: skip
+        return None
+    return making
+
+
+def _told(
+    protocol: Protocol,
+    words: Sequence[str],
+    features: FeatureFile,
+    making: Making | None,
+    changes: Changes,
+    scoring: Scoring,
+) -> tuple[Protocol, Told]:
+    """The protocol as it is applied, and what scores say of it.
+
+    Where the protocol made the features itself, what is left of it is done; a metric may be
+    another one. Any other protocol begins from them as they come, and says so.
+    """
+    training = NOT_STATED if making is None else making.training
+    told = Told(
+        training=training if scoring.labels is None else Training(scoring.labels),
+        plates_are_batches=scoring.plates_are_batches
+        or (making is not None and making.plates_are_batches),
+    )
+    if making is not None and making.done.transformed and _goes_on(protocol, making, changes):
+        return protocol, replace(told, variant=_joined(making.variant, *words), done=making.done)
+    applied = fitted_on(protocol, changes.fit_on, features)
+    if making is not None and _goes_on(protocol, making, changes):
+        return applied, replace(told, variant=_joined(making.variant, *words), done=making.done)
+    said = [*words, from_level(applied, features.level)]
+    if making is not None and making.done.transformed:
+        said.append(f"of profiles by {making.label}")
+    return applied, replace(told, variant=_joined(*said))
+
+
+def _goes_on(protocol: Protocol, making: Making, changes: Changes) -> bool:
+    """Whether a protocol goes on where the making of the features ended."""
+    same = protocol.recipe == making.named_protocol.recipe
+    other = changes.normalize or changes.regularization is not None or changes.lambda_mode
+    return same and not other
+
+
+def _joined(*words: str) -> str:
+    return "; ".join(each for each in words if each)
+
+
+def _seed(scoring: Scoring, making: Making | None) -> int:
+    if scoring.seed is not None:
+        return scoring.seed
+    return 0 if making is None else making.seed
+
+
+def _draws(scoring: Scoring, making: Making | None) -> int:
+    if scoring.draws is not None:
+        return scoring.draws
+    return DRAWS if making is None else making.draws
 
 
 def _protocols(names: Sequence[str]) -> list[Protocol]:
