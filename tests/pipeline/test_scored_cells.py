@@ -15,8 +15,12 @@ from phenovae.base.tables import read_table, write_table
 from phenovae.cells.splits import SPLITS
 from phenovae.cells.store import CellStore
 from phenovae.cells.table import EMBEDDINGS
+from phenovae.evaluate.protocol import load_protocol
+from phenovae.evaluate.scores import evaluate
 from phenovae.pipeline.config import Config
+from phenovae.pipeline.stages import features
 from phenovae.pipeline.stages.features import count_features, model_features, scored_rows
+from phenovae.profiles.features import FeatureTable
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -45,7 +49,7 @@ def test_all_unflagged_cells_are_scored_or_those_of_one_side(run: Path) -> None:
         int((splits == side).sum()) for side in ("train", "validation")
     ]
     assert np.array_equal(parts[0] | parts[1], every)
-    assert len(model_features(run, cells_of(run), parts[1])) == parts[1].sum()
+    assert len(model_features(run, cells_of(run), parts[1]).metadata) == parts[1].sum()
 
 
 def test_a_side_without_cells_is_refused_and_says_what_to_set(run: Path) -> None:
@@ -90,3 +94,26 @@ def test_fields_are_counted_over_all_that_were_read(twin_run: Path) -> None:
     sites = pd.read_parquet(twin_run / "sites.parquet")
     assert len(counts) == len(sites)
     assert counts.values.sum() == len(cells)
+
+
+def test_a_large_embedding_stays_on_disk_and_is_the_same(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = cells_of(run)
+    rows = scored_rows(run, cells, asked("train"))
+    inside = model_features(run, cells, rows)
+    monkeypatch.setattr(features, "_IN_MEMORY", 0)
+    outside = model_features(run, cells, rows)
+    assert not isinstance(outside, FeatureTable)
+    assert (outside.name, outside.columns, outside.level) == (
+        inside.name,
+        inside.columns,
+        inside.level,
+    )
+    everything = np.ones(len(inside.metadata), bool)
+    np.testing.assert_array_equal(outside.take(everything), inside.take(everything))
+    for name in inside.metadata:
+        assert outside.metadata[name].tolist() == inside.metadata[name].tolist()
+    protocol = load_protocol("cells-mean")
+    one, other = (evaluate(each, protocol, seed=0, draws=20) for each in (inside, outside))
+    assert one.records == other.records

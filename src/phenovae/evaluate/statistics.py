@@ -19,6 +19,8 @@ from phenovae.screen.partners import eligible
 DRAWS = 10_000
 _LEVEL = 0.95
 _CHUNK = 1_000
+_CELLS = 1 << 22
+"""Pairs of a query and a compound that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -89,30 +91,72 @@ def permute(
     mask = eligible(compounds.tolist(), treatments["Batches"].tolist(), score.rule)
     mask = mask & score.candidates[None, :]
     random = seeds.generator(seed, "evaluate", "permutation", name)
+    worlds = _Worlds.of(score, codes, mask)
     found = np.empty(draws)
-    for draw in range(draws):
-        dealt = label_of.copy()
-        dealt[scored] = random.permutation(label_of[scored])
-        right, can = _right(dealt[codes], mask, score)
-        found[draw] = _share(right[can], codes[score.queries][can], by_compound=by_compound)
+    for start in range(0, draws, worlds.at_once):
+        stop = min(start + worlds.at_once, draws)
+        dealt = np.tile(label_of, (stop - start, 1))
+        for world in dealt:
+            world[scored] = random.permutation(label_of[scored])
+        right, can = worlds.outcomes(dealt)
+        if not by_compound and all(len(top) == 1 for top in score.best):
+            # Whole numbers: their sum is exact, whatever it is the order of.
+            found[start:stop] = (right * can).sum(axis=1) / np.maximum(can.sum(axis=1), 1)
+            continue
+        found[start:stop] = [
+            _share(each[able], codes[score.queries][able], by_compound=by_compound)
+            for each, able in zip(right, can, strict=True)
+        ]
     own = score.rows["Right"].to_numpy(float)
     observed = _share(own, codes[score.queries], by_compound=by_compound)
     at_least = int((found >= observed - 1e-12).sum())
     return Null(float(found.mean()), (1 + at_least) / (1 + draws))
 
 
-def _right(
-    labels: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], score: NeighbourScore
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Whether each query is right by these labels, and whether it can be."""
-    queries = score.queries
-    can = (mask[queries] & (labels[queries][:, None] == labels[None, :])).any(axis=1)
-    first = np.array([top[0] for top in score.best])
-    right = (labels[first] == labels[queries]).astype(float)
-    for place, top in enumerate(score.best):
-        if len(top) > 1:
-            right[place] = float(np.mean(labels[list(top)] == labels[queries[place]]))
-    return right, can
+@dataclass(frozen=True)
+class _Worlds:
+    """Outcomes of the queries in worlds of other labels, many at once.
+
+    All doses of a compound have one label, so that a query is right or can be right by the labels
+    of compounds alone. `allowed` says which of them a kind of query may have for a neighbour
+    (kinds, compounds); `own` is the compound of a kind, and `kind` the kind of a query.
+    """
+
+    codes: npt.NDArray[np.int64]
+    score: NeighbourScore
+    allowed: npt.NDArray[np.bool_]
+    own: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, score: NeighbourScore, codes: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]
+    ) -> _Worlds:
+        order = np.argsort(codes, kind="stable")
+        firsts = np.searchsorted(codes[order], np.arange(int(codes.max()) + 1))
+        by_compound = np.logical_or.reduceat(mask[score.queries][:, order], firsts, axis=1)
+        told = np.column_stack([codes[score.queries], by_compound.astype(np.int64)])
+        kinds, kind = np.unique(told, axis=0, return_inverse=True)
+        return cls(codes, score, kinds[:, 1:].astype(bool), kinds[:, 0], kind.reshape(-1))
+
+    @property
+    def at_once(self) -> int:
+        return max(1, _CELLS // max(1, self.allowed.size))
+
+    def outcomes(
+        self, dealt: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Whether each query is right by labels of compounds (worlds, compounds), and can be."""
+        same = dealt[:, None, :] == dealt[:, self.own][:, :, None]
+        can = (same & self.allowed).any(axis=2)[:, self.kind]
+        queries = dealt[:, self.codes[self.score.queries]]
+        first = np.array([top[0] for top in self.score.best], np.int64)
+        right = (dealt[:, self.codes[first]] == queries).astype(float)
+        for place, top in enumerate(self.score.best):
+            if len(top) > 1:
+                labels = dealt[:, self.codes[list(top)]]
+                right[:, place] = (labels == queries[:, place, None]).mean(axis=1)
+        return right, can
 
 
 def _share(

@@ -87,7 +87,7 @@ def score_table(
     records with the reason and no value. Raises as `read_features` and `read_wells` do, and
     UsageError for what is no protocol or no change of one.
     """
-    named = _protocols(protocols)
+    named = _protocols(protocols or [DEFAULT])
     # What is no change of a protocol is told before a large table is read.
     changed = [_changed(protocol, changes) for protocol in named]
     read = read_table(table, metadata, moa, reading)
@@ -95,9 +95,8 @@ def score_table(
     if making is not None and not reading.name:
         read = replace(read, features=replace(read.features, name=making.features))
     features = read.features
-    if not changed:
-        first = load_protocol(DEFAULT) if making is None else making.named_protocol
-        changed = [_changed(first, changes)]
+    if making is not None and not protocols:
+        changed = [_changed(making.named_protocol, changes)]
     asked: list[Asked] = []
     for protocol, words in changed:
         applied, told = _told(protocol, words, features, making, changes, scoring)

@@ -69,6 +69,8 @@ def _of_treatments(rows: pd.DataFrame, rules: RoleRules) -> pd.DataFrame:
 
 
 def _with_roles(rows: pd.DataFrame, rules: RoleRules) -> pd.DataFrame:
+    if "Metadata_Role" in rows and not rows["Metadata_Role"].isna().any():
+        return rows
     rules = rules.model_copy(update={"positive_controls": ()})
     ruled = assign_roles(rows, rules).to_numpy(dtype=object)
     if "Metadata_Role" in rows:

@@ -93,7 +93,8 @@ def assign_roles(sites: pd.DataFrame, rules: RoleRules) -> pd.Series:
     roles = np.full(len(sites), str(Role.TREATMENT), dtype=object)
     roles[compound.isin(rules.other).to_numpy()] = str(Role.OTHER)
     roles[compound.isin(rules.negative_controls).to_numpy()] = str(Role.NEGATIVE_CONTROL)
-    dose = sites["Metadata_Concentration"].map(concentration_key)
+    doses = sites["Metadata_Concentration"]
+    dose = doses.map({each: concentration_key(each) for each in doses.unique()})
     for control in rules.positive_controls:
         here = (compound == control.compound) & (dose == concentration_key(control.concentration))
         for place in control.treatment_wells:

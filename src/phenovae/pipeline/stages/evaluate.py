@@ -29,7 +29,7 @@ from phenovae.pipeline.stages.features import (
     scored_rows,
     training_of,
 )
-from phenovae.profiles.features import FeatureTable
+from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import Profiles, make_profiles
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ def _counts_cells(config: Config) -> bool:
     return whole and config.evaluate.cells == "all"
 
 
-def _applied(config: Config, features: FeatureTable) -> list[Protocol]:
+def _applied(config: Config, features: Features) -> list[Protocol]:
     """The protocols as they are applied: fitted on all wells where that is asked for, or where
     the screen has no negative controls, which is declared.
     """

@@ -11,19 +11,35 @@ import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import read_json
-from phenovae.base.tables import read_table
+from phenovae.base.tables import column_names, read_table
 from phenovae.cells.refusals import ERRORS
 from phenovae.cells.splits import read_splits, split_hash
-from phenovae.cells.table import EMBEDDINGS
+from phenovae.cells.table import CELL_METADATA, EMBEDDINGS
 from phenovae.evaluate.baselines import cell_count_features
 from phenovae.evaluate.provenance import Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
-from phenovae.profiles.features import FeatureTable, feature_table
+from phenovae.profiles.feature_file import FeatureFile
+from phenovae.profiles.features import (
+    Features,
+    FeatureTable,
+    check_columns,
+    check_finite,
+    feature_table,
+)
+from phenovae.profiles.sources import read_parquet
 from phenovae.screen.sites import SITES
 from phenovae.vae.file_names import CARD
 
 MODEL = "model"
+_IN_MEMORY = 512 << 20
+"""Bytes of an embedding that is read in as a whole."""
+
+_REPEATED = (
+    "Metadata_Plate", "Metadata_Well", "Metadata_Batch", "Metadata_Compound", "Metadata_MoA",
+    "Metadata_Role", "Metadata_Field",
+)  # fmt: skip
+
 _CELL = ["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]
 
 
@@ -51,20 +67,34 @@ def scored_rows(run: Path, cells: pd.DataFrame, config: Config) -> npt.NDArray[n
     return rows
 
 
-def model_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> FeatureTable:
+def model_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> Features:
     """The embedding of these rows of the store's table `cells`, as features.
 
-    Raises InputError where the embeddings are of other cells than the store's.
+    Where it is large it stays on disk, and is read block by block. Raises InputError where the
+    embeddings are of other cells than the store's.
     """
-    frame = read_table(run / paths.EMBEDDINGS, EMBEDDINGS)
+    path = run / paths.EMBEDDINGS
+    columns = (
+        [name for name in column_names(path) if name.startswith("z_")] if path.exists() else []
+    )
+    large = len(cells) * len(columns) * 8 > _IN_MEMORY
+    frame = read_table(path, EMBEDDINGS, list(CELL_METADATA) if large else None)
     if not frame[_CELL].equals(cells[_CELL]):
         raise InputError(
             f"{paths.EMBEDDINGS} is of other cells than the store",
             where=run,
             mend=f"phenovae embed --run {run} --again",
         )
-    columns = [str(name) for name in frame.columns if str(name).startswith("z_")]
-    return feature_table(MODEL, frame.loc[rows], columns)
+    if not large:
+        return feature_table(MODEL, frame.loc[rows], columns)
+    metadata = frame.loc[rows].reset_index(drop=True)
+    for name in _REPEATED:
+        metadata[name] = metadata[name].astype("category")
+    check_columns(MODEL, [*metadata.columns, *columns], columns, "cell")
+    features = FeatureFile(MODEL, read_parquet(path), metadata, tuple(columns), "cell", rows)
+    for start, values in features.blocks():
+        check_finite(values, metadata.iloc[start : start + len(values)], columns)
+    return features
 
 
 def count_features(run: Path, cells: pd.DataFrame) -> FeatureTable:
