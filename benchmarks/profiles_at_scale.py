@@ -316,17 +316,19 @@ def compare(folder: Path, cells: int, features: int, *, probed: bool) -> None:
         line += ["--cells", str(cells), "--features", str(features)]
         subprocess.run(line, check=True)
     print(f"{cells:,} cells of {features} features, {path.stat().st_size / 2**20:,.0f} MiB")
-    ways = ["reading", "reading", "decoding", "phenovae"]
+    measured("reading", path)
+    ways = ["reading", "decoding", "phenovae"]
     ways += ["plain"] if cells <= PLAIN_UPTO else []
     ways += ["probe"] if probed else []
-    found = {way: measured(way, path) for way in ways}  # of `reading`, the second time counts
-    own = found["phenovae"]
-    for way, each in found.items():
+    found: dict[str, dict[str, object]] = {}
+    for way in ways:
+        found[way] = each = measured(way, path)
         print(
             f"  {way:9s} {each['wall']:7.1f} s, {each['busy']:7.1f} s of processors, "
             f"{each['peak']:6,.0f} MiB  {each['outcome']}",
             flush=True,
         )
+    own = found["phenovae"]
     for way in ("decoding", "plain"):
         if way in found:
             print(

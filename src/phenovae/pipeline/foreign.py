@@ -123,9 +123,7 @@ def score_table(
             reading.choice.words(),
             training if scoring.labels is None else Training(scoring.labels),
         )
-        scored.records.append(
-            evaluate_well_probe(features, seed=seed, draws=draws, told=told)
-        )
+        scored.records.append(evaluate_well_probe(features, seed=seed, draws=draws, told=told))
     source = _source(read)
     return Scored(read, tuple({**record, "source": source} for record in scored.records))
 
