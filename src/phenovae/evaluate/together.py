@@ -49,7 +49,9 @@ def score_together(
     """Score everything that is asked for, with the measures that are wanted beside.
 
     What one protocol lacks, such as controls, is no reason to keep the others back: its records
-    then have no value, but the reason. `advance` is called once for each that is asked.
+    then have no value, but the reason. Measures of wells, and of what was before the transforms,
+    are left out for features that came transformed. `advance` is called once for each that is
+    asked.
     """
     found = Scored()
     for each in asked:
@@ -66,14 +68,20 @@ def score_together(
             found.records += outcome.records
             found.records += retrieval_records(outcome, draws=draws, seed=seed)
             found.records += vote_records(outcome, measures.votes, draws=draws, seed=seed)
-            if measures.before_transforms:
+            if measures.before_transforms and not _transformed(each):
                 add_before(each.features, outcome, draws=draws, seed=seed)
             found.outcomes.append((each, outcome))
-        found.records += well_records(
-            each.features, each.protocol, measures, draws=draws, seed=seed, told=each.told
-        )
+        if not _transformed(each):
+            found.records += well_records(
+                each.features, each.protocol, measures, draws=draws, seed=seed, told=each.told
+            )
         advance()
     return found
+
+
+def _transformed(asked: Asked) -> bool:
+    """Whether the features came transformed: what they were before is then not to be told."""
+    return asked.told.done is not None and asked.told.done.transformed
 
 
 def add_differences(scored: Scored, name: str, *, seed: int, draws: int = DRAWS) -> None:

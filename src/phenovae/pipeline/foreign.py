@@ -117,7 +117,8 @@ def score_table(
             measures=scoring.measures,
             advance=bar.advance,
         )
-    if scoring.measures.well_probe:
+    came_transformed = any(each.told.done and each.told.done.transformed for each in asked)
+    if scoring.measures.well_probe and not came_transformed:
         training = NOT_STATED if making is None else making.training
         told = Told(
             reading.choice.words(),
