@@ -131,12 +131,13 @@ def decoding(path: Path) -> dict[str, object]:
 
 def phenovae(path: Path) -> dict[str, object]:
     """Scores of the file by this package."""
+    from phenovae.evaluate.measures import NONE
     from phenovae.pipeline.foreign import Changes, Scoring, score_table
     from phenovae.profiles.reading import ReadOptions
 
     scored = score_table(
         path, None, None, ["caicedo2018"], ReadOptions(name="model"), Changes(),
-        Scoring(DRAWS, SEED),
+        Scoring(DRAWS, SEED, measures=NONE),
     )  # fmt: skip
     return _outcome({str(record["metric"]): record for record in scored.records})
 
