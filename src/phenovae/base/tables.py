@@ -217,15 +217,7 @@ def read_rows(path: Path, schema: Schema, column: str, value: str) -> pd.DataFra
 
 def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a table, or some of its columns, after checking it against its schema."""
-    try:
-        file = pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise InputError(f"there is no {path.name}", where=path) from error
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(
-            f"{path.name} is no readable Parquet file: {error}", where=path, mend="make it anew"
-        ) from error
-    with file:
+    with _opened(path) as file:
         check_schema(file.schema_arrow, schema, path)
         frame: pd.DataFrame = file.read(columns=columns).to_pandas()
     return frame
@@ -235,7 +227,7 @@ def read_batches(
     path: Path, schema: Schema, columns: list[str] | None = None, rows: int = 65536
 ) -> Iterator[pd.DataFrame]:
     """Read a table piece by piece, `rows` at a time, in bounded memory."""
-    with pq.ParquetFile(path) as file:
+    with _opened(path) as file:
         check_schema(file.schema_arrow, schema, path)
         for batch in file.iter_batches(batch_size=rows, columns=columns):
             yield batch.to_pandas()
@@ -243,4 +235,16 @@ def read_batches(
 
 def column_names(path: Path) -> list[str]:
     """Names of a Parquet file's columns, without reading them."""
-    return list(pq.read_schema(path).names)
+    with _opened(path) as file:
+        return list(file.schema_arrow.names)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no {path.name}", where=path) from error
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"{path.name} is no readable Parquet file: {error}", where=path, mend="make it anew"
+        ) from error

@@ -74,9 +74,7 @@ def model_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) 
     embeddings are of other cells than the store's.
     """
     path = run / paths.EMBEDDINGS
-    columns = (
-        [name for name in column_names(path) if name.startswith("z_")] if path.exists() else []
-    )
+    columns = [name for name in column_names(path) if name.startswith("z_")]
     large = len(cells) * len(columns) * 8 > _IN_MEMORY
     frame = read_table(path, EMBEDDINGS, list(CELL_METADATA) if large else None)
     if not frame[_CELL].equals(cells[_CELL]):
