@@ -138,6 +138,16 @@ def test_one_stain_that_looks_softer_is_no_lost_focus(good: list[dict[str, Pixel
     assert flags_of([*good[:3], soft, *good[4:]])["Field_Flag"].tolist() == [""] * 12
 
 
+def test_soft_nuclei_beside_sharp_stains_are_no_lost_focus(good: list[dict[str, Pixels]]) -> None:
+    options = FieldQualityOptions(size_of_nuclei=4)
+    soft = good[1] | {"DAPI": blurred(good[1])["DAPI"]}
+    table = pd.DataFrame([measure_field(field) for field in (good[0], soft)])
+    for focus, flag in ((9.0, "out_of_focus"), (11.0, "")):
+        table["Field_Focus_Actin"] = focus
+        found = flag_fields(table, options, nuclei="DAPI")
+        assert found["Field_Flag"].tolist() == ["", flag]
+
+
 def test_a_whole_plate_of_debris_is_what_its_cells_look_like(
     good: list[dict[str, Pixels]],
 ) -> None:

@@ -28,6 +28,7 @@ _LEAST_SPREAD = 0.03
 _CLEARER = 5.0
 _BLURRED_TOO = 0.9
 _OUTSTANDING = 2.0
+_SHARP = 10.0
 
 Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -147,7 +148,7 @@ def _focus(plate: Plate, nuclei: str | None) -> list[Finding]:
         alike = not others or float(np.median(others)) < _BLURRED_TOO
         if leading and set(leading) <= set(blurred) and alike:
             found.append((row, OUT_OF_FOCUS, reasons[leading[0]][row]))
-        elif nuclei is not None and _unsharp(plate, nuclei, row):
+        elif nuclei is not None and _unsharp(plate, nuclei, row) and not _sharp(plate, nuclei, row):
             value = plate.values("Focus", nuclei)[row]
             found.append(
                 (
@@ -158,6 +159,12 @@ def _focus(plate: Plate, nuclei: str | None) -> list[Finding]:
                 )
             )
     return found
+
+
+def _sharp(plate: Plate, nuclei: str, row: int) -> bool:
+    """Whether another stain has edges that no field out of focus has, whatever is usual."""
+    others = [name for name in plate.channels if name != nuclei]
+    return any(plate.values("Focus", name)[row] > _SHARP for name in others)
 
 
 def _unsharp(plate: Plate, nuclei: str, row: int) -> bool:
