@@ -173,7 +173,7 @@ def _named(config: Config) -> Mapping[str, Path]:
 
 SEGMENT = Stage(
     name="segment",
-    version=1,
+    version=2,
     needs=("sites", "illuminate"),
     outputs=(paths.SEGMENTATION, paths.FIELDS, paths.NUCLEI, paths.ERRORS),
     options=_segmentation_options,
