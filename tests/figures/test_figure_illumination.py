@@ -64,6 +64,15 @@ def test_the_screen_has_a_panel_a_channel_and_names_its_plates() -> None:
     assert to_bytes(figure, "svg") == to_bytes(again, "svg")
 
 
+def test_no_mark_of_a_later_channel_lies_above_the_axis() -> None:
+    table = illumination_table({"P1": {"DAPI": light(0.1), "Actin": light(0.4)}})
+    table.loc[table["Channel"] == "Actin", "Light_FlatnessBefore"] *= 10
+    figure = light_of_screen(table)
+    highest = 100 * table["Light_FlatnessBefore"].max()
+    assert all(axes.get_ylim()[0] == 0 for axes in figure.axes)
+    assert all(axes.get_ylim()[1] > highest for axes in figure.axes)
+
+
 def test_a_large_screen_names_as_many_plates_as_there_is_room_for() -> None:
     table = pd.concat(
         [illumination_table({f"P{number:03d}": {"DAPI": light(0.2)}}) for number in range(120)],

@@ -116,7 +116,8 @@ def light_of_screen(table: pd.DataFrame) -> Figure:
             axes.plot(at[~told], 0 * at[~told], "x", color=SOFT, markersize=6, clip_on=False)
         axes.set_title(name_text(channel))
         axes.grid(axis="y")
-        axes.set_ylim(bottom=0)
+    # once for all: a limit that is set stops the shared axis from growing with the channels to come
+    panels[0].set_ylim(bottom=0)
     panels[-1].set_xlim(-0.7, len(plates) - 0.3)
     _name_plates(panels[-1], plates)
     panels[0].set_ylim(top=1.08 * panels[0].get_ylim()[1])
