@@ -48,7 +48,7 @@ class Entry:
 
 ORIGINAL = (
     "view.normalise=cell-max", "sampling.balance=none", "model.latent=256", "objective.beta=1",
-    "model.likelihood.name=gaussian-fixed", "model.likelihood.sigma=1.0", "embed.views=1",
+    "model.likelihood.name=gaussian-fixed", "model.likelihood.sigma=1.0", "model.readout.views=1",
 )  # fmt: skip
 TWIN = (
     *(Entry(f"VAE {size}", "demo", (f"model.size={size}",)) for size in SIZES),

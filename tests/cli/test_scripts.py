@@ -52,7 +52,7 @@ def script(name: str) -> Callable[..., Told]:
 
 
 # The examples say more than the tiny configurations do.
-SAME = ["--set", "embed.views=1", "--set", "train.epochs=2", "--set", "objective.beta=1"]
+SAME = ["--set", "model.readout.views=1", "--set", "train.epochs=2", "--set", "objective.beta=1"]
 
 preprocess, train_vae = script("preprocess.py"), script("train_vae.py")
 

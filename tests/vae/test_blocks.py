@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -78,7 +79,11 @@ def test_eight_views_are_averaged(
     import torch
 
     out = tmp_path / "embeddings.parquet"
-    embed_images(toy_model, toy.ToyImages(), table, out, EmbedOptions(views=8), "toy")
+    readout = toy_model.card.recipe.model.readout.model_copy(update={"views": 8})
+    model = toy_model.card.recipe.model.model_copy(update={"readout": readout})
+    recipe = toy_model.card.recipe.model_copy(update={"model": model})
+    turning = replace(toy_model, card=toy_model.card.model_copy(update={"recipe": recipe}))
+    embed_images(turning, toy.ToyImages(), table, out, OPTIONS, "toy")
     views = eight_views(torch.from_numpy(toy.ToyImages().pixels)).numpy()
     mean = np.mean([toy_model.encode(np.ascontiguousarray(each))[0] for each in views], axis=0)
     found = read_table(out, EMBEDDINGS).filter(like="z_").to_numpy()

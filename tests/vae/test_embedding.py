@@ -74,7 +74,7 @@ def test_every_cell_of_a_store_is_embedded_twice_with_the_same_bytes(
 ) -> None:
     model, store = places
     for name in ("one", "two"):
-        embed(model, store, tmp_path / name, EmbedOptions(device="cpu", views=8))
+        embed(model, store, tmp_path / name, EmbedOptions(device="cpu"))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     found = read_table(tmp_path / "one", EMBEDDINGS)
     assert found["Metadata_File"].tolist() == store.table["Metadata_File"].tolist()

@@ -60,8 +60,8 @@ def test_weights_come_from_the_seed_and_global_random_state_stays() -> None:
     first, second = (make_model((1, 16, 16), ModelOptions(size="small"), 5) for _ in range(2))
     other = make_model((1, 16, 16), ModelOptions(size="small"), 6)
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(first.encoder.mu.weight, second.encoder.mu.weight)  # type: ignore[union-attr, arg-type]
-    assert not torch.equal(first.encoder.mu.weight, other.encoder.mu.weight)  # type: ignore[union-attr, arg-type]
+    assert torch.equal(first.encoder.mu.weight, second.encoder.mu.weight)
+    assert not torch.equal(first.encoder.mu.weight, other.encoder.mu.weight)
 
 
 def test_noise_of_zero_makes_z_the_mean() -> None:

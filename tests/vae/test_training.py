@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from phenovae.base.errors import PhenovaeError, TrainingError, UsageError
-from phenovae.vae.model import Posterior, Reconstruction
+from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.model_files import Recipe, Summary, load_model, read_card
 from phenovae.vae.objectives import TERMS
 from phenovae.vae.options import ObjectiveOptions
 from phenovae.vae.tensor_files import read_tensors
+from phenovae.vae.terms.term import Setting
 from phenovae.vae.training import train
 
 MakeRecipe = Callable[..., Recipe]
@@ -243,7 +244,7 @@ def test_nan_in_the_pixels_names_step_epoch_and_file(
 class Exploding(nn.Module):
     """A term that is no number for the second image of a batch from step 5 on."""
 
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
+    def __init__(self, options: ObjectiveOptions, setting: Setting) -> None:
         super().__init__()
         self.step = 0
 
@@ -251,9 +252,7 @@ class Exploding(nn.Module):
         self.step = step
         return 1.0
 
-    def forward(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
+    def forward(self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction) -> Tensor:
         loss = posterior.mu.sum(dim=1) * 0
         loss[1] = torch.nan if self.step >= 4 else 0
         return loss
@@ -276,14 +275,14 @@ def test_a_loss_that_is_no_number_names_step_term_and_cells(
 class Sharp:
     """A term whose loss is 0 and whose gradient is no number: a root at 0."""
 
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
+    def __init__(self, options: ObjectiveOptions, setting: Setting) -> None:
         pass
 
     def weight(self, step: int) -> float:
         return 1.0
 
     def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
         return (0 * reconstruction.mean.flatten(1)).square().sum(dim=1).sqrt()
 
@@ -292,9 +291,9 @@ class Constant(Sharp):
     """A term with no gradient at all."""
 
     def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
-        return torch.ones(len(batch))
+        return torch.ones(len(batch.images))
 
 
 class Endless(Sharp):
@@ -304,7 +303,7 @@ class Endless(Sharp):
         return math.inf
 
     def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
         return reconstruction.mean.flatten(1).mean(dim=1)
 
@@ -340,14 +339,14 @@ def test_every_term_that_is_no_number_is_named(
 class EdgeTerm:
     """Fewer bright means: a new idea, in a class of its own."""
 
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
-        self.steps = steps_per_epoch
+    def __init__(self, options: ObjectiveOptions, setting: Setting) -> None:
+        self.steps = setting.steps_per_epoch
 
     def weight(self, step: int) -> float:
         return 0.5
 
     def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
         return reconstruction.mean.mean(dim=(1, 2, 3))
 
@@ -366,22 +365,20 @@ def test_a_new_term_needs_nothing_but_its_class_and_name(
 class Critic(nn.Module):
     """A term trained beside the model: it scores images, the model lowers its score."""
 
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
+    def __init__(self, options: ObjectiveOptions, setting: Setting) -> None:
         super().__init__()
         self.score = nn.Parameter(torch.zeros(2))
 
     def weight(self, step: int) -> float:
         return 1.0
 
-    def forward(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
+    def forward(self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction) -> Tensor:
         return (reconstruction.mean.mean(dim=(2, 3)) * self.score).sum(dim=1)
 
     def own_loss(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
-        gap = batch.mean(dim=(2, 3)) - reconstruction.mean.mean(dim=(2, 3))
+        gap = batch.images.mean(dim=(2, 3)) - reconstruction.mean.mean(dim=(2, 3))
         return (gap * self.score).sum(dim=1) + self.score.square().sum()
 
 
@@ -389,9 +386,9 @@ class TornCritic(Critic):
     """A critic whose own loss is finite and has no finite gradient."""
 
     def own_loss(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
-        return (0 * self.score).square().sum().sqrt().expand(len(batch))
+        return (0 * self.score).square().sum().sqrt().expand(len(batch.images))
 
 
 def test_a_gradient_of_a_terms_own_parameters_names_the_term(

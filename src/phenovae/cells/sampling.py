@@ -25,6 +25,9 @@ class SamplingOptions(Options):
         le=1,
         description="0: every cell alike; 1: every group alike; 0.5: by the root of its size",
     )
+    per_well: int = Field(
+        1, ge=1, le=64, description="cells of one well that are drawn together; 1: cell by cell"
+    )
 
 
 def sampling_weights(

@@ -20,7 +20,7 @@ def view(images: Tensor, number: int) -> Tensor:
     if images.shape[-1] != images.shape[-2]:
         raise UsageError(
             f"images of {images.shape[-2]} × {images.shape[-1]} px have no eight views",
-            mend="choose a square view, or set augment.dihedral to false and embed.views to 1",
+            mend="choose a square view, or set augment.dihedral to false, model.readout.views to 1",
         )
     mirrored = images.flip(-1) if number >= VIEWS // 2 else images
     return torch.rot90(mirrored, number % 4, (-2, -1))

@@ -11,19 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from phenovae.base.errors import InputError, PhenovaeError
 from phenovae.base.files import read_json, sha256_of, write_json, writing
 from phenovae.base.progress import SILENT, Bar, Progress
 from phenovae.base.tables import write_table
 from phenovae.cells.table import CELL_METADATA, EMBEDDINGS
-from phenovae.vae.augment import VIEWS, view
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.devices import deterministic
 from phenovae.vae.model_files import TrainedModel
 from phenovae.vae.options import EmbedOptions
-from phenovae.vae.validation import to_device
 
 _LOG = logging.getLogger("phenovae.vae")
 _BLOCK_CELLS = 8192
@@ -58,7 +55,6 @@ def embed_images(
             "view": trained.card.origin.view,
             "source": source,
             "cells": len(table),
-            "views": options.views,
             "batch": options.batch,
             "device": trained.device.type,
         }
@@ -78,7 +74,7 @@ def embed_images(
         deterministic(trained.device.type),
     ):
         for file, rows in waiting.items():
-            latents = _posterior_means(trained, images, rows, options, bar)
+            latents = _embeddings(trained, images, rows, options, bar)
             write_table(_with_metadata(table, rows, latents), file, EMBEDDINGS)
     _join(list(blocks), out)
     shutil.rmtree(parts, ignore_errors=True)
@@ -107,13 +103,13 @@ def _whole(file: Path, rows: int) -> bool:
         return False
 
 
-def _posterior_means(
+def _embeddings(
     trained: TrainedModel, images: Images, rows: Rows, options: EmbedOptions, bar: Bar
 ) -> npt.NDArray[np.float32]:
     batches = [rows[at : at + options.batch] for at in range(0, len(rows), options.batch)]
     means: list[Pixels] = []
     for block, pixels in read_ahead(images, batches, workers=1):
-        mean = _mean_over_views(trained, pixels, options.views)
+        mean = trained.embed(pixels)
         if not np.isfinite(mean).all():
             sick = np.flatnonzero(~np.isfinite(mean).all(axis=1))
             raise PhenovaeError(
@@ -124,17 +120,6 @@ def _posterior_means(
         means.append(mean)
         bar.advance(len(block))
     return np.concatenate(means)
-
-
-def _mean_over_views(trained: TrainedModel, pixels: Pixels, views: int) -> Pixels:
-    images = to_device(pixels, trained.device)
-    with torch.no_grad():
-        total = trained.model.encoder(images)[0]
-        for number in range(1, VIEWS if views == VIEWS else 1):
-            turned = view(images, number).contiguous(memory_format=torch.channels_last)
-            total = total + trained.model.encoder(turned)[0]
-    mean: Pixels = (total / views).cpu().numpy()
-    return mean
 
 
 def _with_metadata(

@@ -68,13 +68,21 @@ class StoreImages:
 
 
 def epoch_batches(
-    rows: Rows, weights: npt.NDArray[np.float64] | None, batch: int, seed: int, epoch: int
+    rows: Rows,
+    weights: npt.NDArray[np.float64] | None,
+    batch: int,
+    seed: int,
+    epoch: int,
+    wells: Rows | None = None,
+    together: int = 1,
 ) -> list[Rows]:
     """The batches of an epoch, all full: the same for the same seed and epoch, whatever ran before.
 
     Without weights every row comes once, in random order, less a remainder that is another one
     each epoch. With weights (one a row, of any sum) rows are drawn with replacement. Fewer rows
-    than a batch make one smaller batch. Raises TrainingError where there is nothing to draw.
+    than a batch make one smaller batch. With `together` above 1, and `wells` that number the well
+    of every image by row, wells are drawn by the weight of their cells, and so many cells of each.
+    Raises TrainingError where there is nothing to draw.
     """
     if not len(rows):
         raise TrainingError(
@@ -84,6 +92,9 @@ def epoch_batches(
     size = min(batch, len(rows))
     count = len(rows) // size
     random = generator(seed, "train", "order", epoch)
+    if wells is not None and together > 1 and size >= 2 * together:
+        own = np.ones(len(rows)) if weights is None else weights
+        return [_of_wells(rows, own, wells[rows], size, together, random) for _ in range(count)]
     if weights is None:
         order = random.permutation(rows)
     else:
@@ -95,6 +106,30 @@ def epoch_batches(
             )
         order = random.choice(rows, size=count * size, p=weights / total)
     return [order[start * size : (start + 1) * size] for start in range(count)]
+
+
+def _of_wells(
+    rows: Rows,
+    weights: npt.NDArray[np.float64],
+    wells: Rows,
+    size: int,
+    together: int,
+    random: np.random.Generator,
+) -> Rows:
+    """A batch of so many cells of each of some wells; wells of few cells give some twice."""
+    chance = np.bincount(wells, weights)
+    some = np.flatnonzero(chance)
+    count = -(-size // together)
+    chosen = random.choice(
+        some, size=count, replace=count > len(some), p=chance[some] / chance.sum()
+    )
+    drawn = []
+    for well in chosen:
+        cells = np.flatnonzero(wells == well)
+        share = weights[cells] / weights[cells].sum()
+        drawn.append(random.choice(cells, together, replace=len(cells) < together, p=share))
+    batch: Rows = rows[np.concatenate(drawn)[:size]]
+    return batch
 
 
 def read_ahead(

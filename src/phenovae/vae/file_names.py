@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 WEIGHTS = "model.safetensors"
+READOUT = "readout.safetensors"
 CARD = "model.json"
 HISTORY = "history.csv"
 DIAGNOSTICS = "diagnostics.json"

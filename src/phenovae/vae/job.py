@@ -13,19 +13,26 @@ from phenovae.base.files import sha256_of
 from phenovae.base.seeds import generator
 from phenovae.vae.data import Images, Rows
 from phenovae.vae.model_files import Origin, Recipe
-from phenovae.vae.objectives import TermMaker
+from phenovae.vae.terms.term import TermMaker
 
 _PROBED = 1024
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a training depends on. `weights` are sampling weights of `rows`, or none."""
+    """All that a training depends on.
+
+    `weights` are sampling weights of `rows`, or none; `wells` and `plates` number the well and the
+    plate of every image, by row, or are none.
+    """
 
     images: Images
     rows: Rows
     validation: Rows
     weights: npt.NDArray[np.float64] | None
+    wells: Rows | None
+    plates: Rows | None
+    per_well: int
     recipe: Recipe
     origin: Origin
     folder: Path
@@ -43,12 +50,17 @@ class Job:
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
         parts = {
-            "recipe": self.recipe.model_dump(mode="json", exclude={"train": free}),
+            "recipe": self.recipe.model_dump(
+                mode="json", exclude={"train": free, "model": {"readout"}}
+            ),
             "origin": self.origin.model_dump(mode="json"),
             "seed": self.seed,
             "shape": self.images.shape,
             "rows": sha256_of(self.rows.tolist()),
             "validation": sha256_of(self.validation.tolist()),
+            "wells": None if self.wells is None else sha256_of(self.wells.tolist()),
+            "plates": None if self.plates is None else sha256_of(self.plates.tolist()),
+            "per_well": self.per_well,
             "weights": None if self.weights is None else sha256_of(self.weights.tolist()),
         }
         return sha256_of(parts)

@@ -11,27 +11,64 @@ from torch import Tensor, nn
 
 from phenovae.base.seeds import integer
 from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, make_likelihood
-from phenovae.vae.networks import NETWORKS, Shape
+from phenovae.vae.networks import NETWORKS, Encoded, Encoder, Shape
 from phenovae.vae.options import ModelOptions
 
 
 class Output(NamedTuple):
-    """All that one pass gives: mu, logvar, z (n, latent); mean, of pixels; nll (n,) [nats]."""
+    """All that one pass gives: mu, logvar, z (n, latent); mean, of pixels; nll (n,) [nats].
+
+    `stages` are the encoder's pooled stages, `other` what it tells of the second view, if any.
+    """
 
     mu: Tensor
     logvar: Tensor
     z: Tensor
     mean: Tensor
     nll: Tensor
+    stages: tuple[Tensor, ...] = ()
+    other: Encoded | None = None
+
+    def detached(self) -> Output:
+        """The same values, through which nothing is learned."""
+        return Output(
+            self.mu.detach(),
+            self.logvar.detach(),
+            self.z.detach(),
+            self.mean.detach(),
+            self.nll.detach(),
+            tuple(each.detach() for each in self.stages),
+            None if self.other is None else self.other.detached(),
+        )
+
+
+@dataclass(eq=False)
+class Batch:
+    """The cells of a step: images (n, channel, height, width), as they are encoded and rebuilt.
+
+    `other`, where an objective asks for it, are the same cells changed anew; `wells` and `plates`
+    number the well and the plate of each cell (n,), where they are known.
+    """
+
+    images: Tensor
+    other: Tensor | None = None
+    wells: Tensor | None = None
+    plates: Tensor | None = None
 
 
 @dataclass(eq=False)
 class Posterior:
-    """q(z given x), a diagonal Gaussian: mean, log-variance and one draw, each (n, latent)."""
+    """q(z given x), a diagonal Gaussian: mean, log-variance and one draw, each (n, latent).
+
+    `stages` are the encoder's pooled stages, each (n, 2 · maps), and `other` tells posterior mean,
+    log-variance and stages of the second view, where there is one.
+    """
 
     mu: Tensor
     logvar: Tensor
     z: Tensor
+    stages: tuple[Tensor, ...] = ()
+    other: Encoded | None = None
 
     @cached_property
     def kl(self) -> Tensor:
@@ -54,6 +91,8 @@ class VAE(nn.Module):
         super().__init__()
         self.shape = shape
         self.latent = options.latent
+        self.encoder: Encoder
+        self.decoder: nn.Module
         self.encoder, self.decoder = NETWORKS[options.size](shape, options)
         self.likelihood: FixedGaussian | LearnedGaussian = make_likelihood(
             shape[0], options.likelihood
@@ -65,12 +104,36 @@ class VAE(nn.Module):
         channels, height, width = self.shape
         return channels * height * width
 
-    def forward(self, images: Tensor, noise: Tensor) -> Output:
-        """Encode, draw z = mu + σ·noise, decode; noise is (n, latent), standard normal."""
-        mu, logvar = self.encoder(images)
-        z = mu + noise * torch.exp(0.5 * logvar)
+    def forward(self, images: Tensor, noise: Tensor, other: Tensor | None = None) -> Output:
+        """Encode, draw z = mu + σ·noise, decode; noise is (n, latent), standard normal.
+
+        `other` images are encoded in the same pass, so that both views share one normalisation of
+        the batch, and are not decoded.
+        """
+        both = images if other is None else torch.cat([images, other])
+        if other is not None and images.device.type != "mps":
+            both = both.contiguous(memory_format=torch.channels_last)
+        mu, logvar, stages = self.encoder(both)
+        count = len(images)
+        z = mu[:count] + noise * torch.exp(0.5 * logvar[:count])
         mean = self.decoder(z)
-        return Output(mu, logvar, z, mean, self.likelihood(mean, images))
+        return Output(
+            mu[:count],
+            logvar[:count],
+            z,
+            mean,
+            self.likelihood(mean, images),
+            tuple(each[:count] for each in stages),
+            None
+            if other is None
+            else Encoded(mu[count:], logvar[count:], tuple(each[count:] for each in stages)),
+        )
+
+
+def told_by(output: Output) -> tuple[Posterior, Reconstruction]:
+    """What terms are given of a pass."""
+    posterior = Posterior(output.mu, output.logvar, output.z, output.stages, output.other)
+    return posterior, Reconstruction(output.mean, output.nll)
 
 
 def make_model(shape: Shape, options: ModelOptions, seed: int) -> VAE:

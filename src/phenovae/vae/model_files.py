@@ -12,11 +12,11 @@ from pydantic import Field, ValidationError
 
 from phenovae import __version__
 from phenovae.base.errors import InputError, PhenovaeError
-from phenovae.base.files import read_json, sha256_of_file, write_json
+from phenovae.base.files import read_json, sha256_of, sha256_of_file, write_json
 from phenovae.base.options import Options
 from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
-from phenovae.vae.file_names import CARD, WEIGHTS
+from phenovae.vae.file_names import CARD, READOUT, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
 from phenovae.vae.options import (
     AugmentOptions,
@@ -25,6 +25,7 @@ from phenovae.vae.options import (
     ObjectiveOptions,
     TrainOptions,
 )
+from phenovae.vae.readout import Coordinates, features_of
 from phenovae.vae.tensor_files import read_tensors, write_tensors
 from phenovae.vae.validation import to_device
 
@@ -112,18 +113,36 @@ def read_card(folder: Path) -> Card:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model ready for use: images and latents in and out as numpy arrays."""
+    """A model ready for use: images and latents in and out as numpy arrays.
+
+    `coordinates` are those of the readout, where it has some of its own.
+    """
 
     model: VAE
     card: Card
     device: torch.device
     weights_hash: str
+    coordinates: Coordinates | None = None
+
+    def embed(self, images: Pixels) -> Pixels:
+        """The embedding (n, dimension) of images (n, channel, height, width)."""
+        features = self.features(images)
+        return features if self.coordinates is None else self.coordinates(features)
+
+    def features(self, images: Pixels) -> Pixels:
+        """What the readout takes of the encoder (n, feature), not yet in coordinates of its own."""
+        self._check(images)
+        with torch.inference_mode():
+            found = features_of(
+                self.model.encoder, to_device(images, self.device), self.card.recipe.model.readout
+            )
+        return found.float().cpu().numpy()
 
     def encode(self, images: Pixels) -> tuple[Pixels, Pixels]:
         """Posterior mean and log-variance (n, latent) of images (n, channel, height, width)."""
         self._check(images)
         with torch.no_grad():
-            mu, logvar = self.model.encoder(to_device(images, self.device))
+            mu, logvar, _ = self.model.encoder(to_device(images, self.device))
         return mu.cpu().numpy(), logvar.cpu().numpy()
 
     def decode(self, latents: npt.NDArray[np.float32]) -> Pixels:
@@ -165,4 +184,26 @@ def load_model(folder: Path, device: Device = "cpu") -> TrainedModel:
             mend="copy both files from one training",
         ) from error
     model.eval()
-    return TrainedModel(model.to(place), card, place, sha256_of_file(folder / WEIGHTS))
+    marks = [sha256_of_file(folder / WEIGHTS), card.recipe.model.readout.model_dump_json()]
+    coordinates = None
+    if card.recipe.model.readout.components:
+        coordinates = read_coordinates(folder / READOUT)
+        marks.append(sha256_of_file(folder / READOUT))
+    return TrainedModel(model.to(place), card, place, sha256_of(marks), coordinates)
+
+
+def write_coordinates(path: Path, coordinates: Coordinates) -> None:
+    """Write the coordinates of a readout. Equal ones give equal bytes."""
+    tensors = {
+        "mean": torch.from_numpy(coordinates.mean),
+        "matrix": torch.from_numpy(np.ascontiguousarray(coordinates.matrix)),
+    }
+    write_tensors(path, tensors, {"format": FORMAT})
+
+
+def read_coordinates(path: Path) -> Coordinates:
+    """The coordinates of a readout. Raises InputError where they are missing or damaged."""
+    tensors, _ = read_tensors(path)
+    if set(tensors) != {"mean", "matrix"}:
+        raise InputError("these are no coordinates of a readout", where=path)
+    return Coordinates(tensors["mean"].numpy(), tensors["matrix"].numpy())

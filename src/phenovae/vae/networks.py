@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,56 +14,126 @@ from phenovae.base.errors import UsageError
 from phenovae.vae.options import ModelOptions
 
 Shape: TypeAlias = tuple[int, int, int]
-Builder: TypeAlias = Callable[[Shape, ModelOptions], tuple[nn.Module, nn.Module]]
+Builder: TypeAlias = Callable[[Shape, ModelOptions], tuple["Encoder", nn.Module]]
 
 _SHRINKS_BY = 16
 _LOGVAR_LIMIT = 20.0
 
 
-class Encoder(nn.Module):
-    """Images (n, channel, height, width) to posterior mean and log-variance, each (n, latent).
+class Encoded(NamedTuple):
+    """What an encoder tells of a batch.
 
-    The log-variance is held within ±20, so that its exponential is always a number.
+    Posterior mean and log-variance, each (n, latent); and of every stage of the trunk, from the
+    finest to the coarsest, the mean and the maximum of its maps over all positions (n, 2 · maps).
     """
 
-    def __init__(self, shape: Shape, widths: tuple[int, ...], latent: int, slope: float) -> None:
-        super().__init__()
-        channels, height, width = shape
+    mu: Tensor
+    logvar: Tensor
+    stages: tuple[Tensor, ...]
+
+    def detached(self) -> Encoded:
+        """The same values, through which nothing is learned."""
+        return Encoded(
+            self.mu.detach(), self.logvar.detach(), tuple(each.detach() for each in self.stages)
+        )
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Widths [maps] and kernel [px] of the stride-two convolutions."""
+
+    widths: tuple[int, ...]
+    kernel: int = 5
+
+
+class Stages(nn.Sequential):
+    """Convolutions of stride two: images (n, channel, height, width) to the maps of every stage."""
+
+    def __init__(self, channels: int, trunk: Trunk, options: ModelOptions) -> None:
         layers: list[nn.Module] = []
         before = channels
-        for after in widths:
-            layers += [nn.Conv2d(before, after, 5, stride=2, padding=2), nn.LeakyReLU(slope)]
+        for after in trunk.widths:
+            layers.append(
+                nn.Conv2d(before, after, trunk.kernel, stride=2, padding=trunk.kernel // 2)
+            )
+            if options.norm == "batch":
+                layers.append(nn.BatchNorm2d(after))
+            layers.append(nn.LeakyReLU(options.slope))
             before = after
-        self.layers = nn.Sequential(*layers)
-        flat = before * (height // _SHRINKS_BY) * (width // _SHRINKS_BY)
-        self.mu = nn.Linear(flat, latent)
-        self.logvar = nn.Linear(flat, latent)
+        super().__init__(*layers)
+        self.stage = len(layers) // len(trunk.widths)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior mean and log-variance of a batch."""
-        flat = self.layers(images).flatten(1)
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Maps of every stage, from the finest to the coarsest."""
+        found: list[Tensor] = []
+        for number, layer in enumerate(self, start=1):
+            images = layer(images)
+            if number % self.stage == 0:
+                found.append(images)
+        return found
+
+
+class Encoder(nn.Module):
+    """Images (n, channel, height, width) to their posterior and to pooled stages.
+
+    With channels apart every channel goes through the same trunk alone, and they meet only after
+    it. The log-variance is held within ±20, so that its exponential is always a number.
+    """
+
+    def __init__(self, shape: Shape, trunk: Trunk, options: ModelOptions) -> None:
+        super().__init__()
+        channels, height, width = shape
+        self.apart = options.channels == "apart"
+        self.layers = Stages(1 if self.apart else channels, trunk, options)
+        alike = channels if self.apart else 1
+        flat = alike * trunk.widths[-1] * (height // _SHRINKS_BY) * (width // _SHRINKS_BY)
+        self.widths = tuple(2 * alike * width for width in trunk.widths)
+        self.mu = nn.Linear(flat, options.latent)
+        self.logvar = nn.Linear(flat, options.latent)
+
+    def forward(self, images: Tensor) -> Encoded:
+        """Posterior and pooled stages of a batch."""
+        count = len(images)
+        if self.apart:
+            images = images.flatten(0, 1).unsqueeze(1)
+        maps = self.layers.maps(images)
+        stages = tuple(
+            torch.cat([each.mean(dim=(2, 3)), each.amax(dim=(2, 3))], dim=1).reshape(count, -1)
+            for each in maps
+        )
+        flat = maps[-1].flatten(1).reshape(count, -1)
         logvar = self.logvar(flat).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
-        return self.mu(flat), logvar
+        return Encoded(self.mu(flat), logvar, stages)
 
 
 class Decoder(nn.Module):
     """Latents (n, latent) to the mean of each pixel (n, channel, height, width) in (0, 1)."""
 
-    def __init__(self, shape: Shape, widths: tuple[int, ...], latent: int, slope: float) -> None:
+    def __init__(self, shape: Shape, trunk: Trunk, options: ModelOptions) -> None:
         super().__init__()
         channels, height, width = shape
+        widths = trunk.widths
         self.start = (widths[-1], height // _SHRINKS_BY, width // _SHRINKS_BY)
-        self.linear = nn.Linear(latent, self.start[0] * self.start[1] * self.start[2])
-        self.activation = nn.LeakyReLU(slope)
+        self.linear = nn.Linear(options.latent, self.start[0] * self.start[1] * self.start[2])
+        self.activation = nn.LeakyReLU(options.slope)
         layers: list[nn.Module] = []
         before = widths[-1]
         for after in (*reversed(widths[:-1]), channels):
-            layers += [
-                nn.ConvTranspose2d(before, after, 5, stride=2, padding=2, output_padding=1),
-                nn.LeakyReLU(slope),
-            ]
+            if layers:
+                layers += [nn.BatchNorm2d(before)] if options.norm == "batch" else []
+                layers.append(nn.LeakyReLU(options.slope))
+            layers.append(
+                nn.ConvTranspose2d(
+                    before,
+                    after,
+                    trunk.kernel,
+                    stride=2,
+                    padding=trunk.kernel // 2,
+                    output_padding=1,
+                )
+            )
             before = after
-        self.layers = nn.Sequential(*layers[:-1], nn.Sigmoid())
+        self.layers = nn.Sequential(*layers, nn.Sigmoid())
 
     def forward(self, latents: Tensor) -> Tensor:
         """Means of the pixels of a batch of latents."""
@@ -73,18 +144,18 @@ class Decoder(nn.Module):
         return images
 
 
-def convolutional(*widths: int) -> Builder:
-    """A builder of the convolutional pair with these channels."""
+def convolutional(*widths: int, kernel: int = 5) -> Builder:
+    """A builder of the convolutional pair with these maps and this kernel [px]."""
 
-    def build(shape: Shape, options: ModelOptions) -> tuple[nn.Module, nn.Module]:
+    def build(shape: Shape, options: ModelOptions) -> tuple[Encoder, nn.Module]:
         height, width = shape[1:]
         if min(height, width) < _SHRINKS_BY or height % _SHRINKS_BY or width % _SHRINKS_BY:
             raise UsageError(
                 f"images of {height} × {width} px do not fit this network",
                 mend=f"choose a view whose size is a multiple of {_SHRINKS_BY} px",
             )
-        parts = (shape, widths, options.latent, options.slope)
-        return Encoder(*parts), Decoder(*parts)
+        trunk = Trunk(widths, kernel)
+        return Encoder(shape, trunk, options), Decoder(shape, trunk, options)
 
     return build
 
@@ -94,6 +165,7 @@ NETWORKS: Mapping[str, Builder] = MappingProxyType(
         "small": convolutional(16, 16, 16, 16),
         "medium": convolutional(32, 32, 32, 32),
         "large": convolutional(32, 64, 128, 256),
+        "light": convolutional(32, 64, 128, 192, kernel=3),
     }
 )
 """A new network is one builder here."""

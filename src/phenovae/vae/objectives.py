@@ -1,110 +1,39 @@
 """What training minimises: named terms, each a small class, weighted and summed.
 
 A term is `weight(step) -> float` and `__call__(batch, posterior, reconstruction) -> loss (n,)` in
-nats a sample. A term that is a `torch.nn.Module` with a method `own_loss` of the same signature
-is trained beside the model by an optimiser of its own (a discriminator, say): its parameters
-descend `own_loss`, the model's parameters the term itself.
+nats a sample (`terms/term.py`). The parameters of a term that is a `torch.nn.Module` are trained
+with the model's, unless it has a method `own_loss` of the same signature: then they descend that
+one, by an optimiser of their own (a discriminator, say), and the model's descend the term itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from phenovae.base.errors import UsageError, nearest
-from phenovae.vae.model import Posterior, Reconstruction
+from phenovae.base.seeds import integer
+from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.terms.contrast import ViewContrast, WellContrast
+from phenovae.vae.terms.elbo import KLTerm, ReconstructionTerm
+from phenovae.vae.terms.term import SeesTwice, Setting, Term, TermMaker, Trained
 
 MODEL = "model"
 
-
-class Term(Protocol):
-    """One part of the loss."""
-
-    def weight(self, step: int) -> float:
-        """What the term counts for at a step, from 0."""
-
-    def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
-        """Loss of every sample (n,) [nats]."""
-
-
-@runtime_checkable
-class Trained(Protocol):
-    """A term with parameters of its own, which descend a loss of their own."""
-
-    def own_loss(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
-        """Loss of every sample (n,) that the term's own parameters descend."""
-
-    def parameters(self) -> object:
-        """The term's parameters."""
-
-
-TermMaker: TypeAlias = Callable[[ObjectiveOptions, int], Term]
-"""Makes a term from the options and the number of steps an epoch has."""
-
-
-class ReconstructionTerm:
-    """Negative log-likelihood of the image under its reconstruction."""
-
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
-        del options, steps_per_epoch
-
-    def weight(self, step: int) -> float:
-        """Always 1: what the other weights are measured against."""
-        del step
-        return 1.0
-
-    def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
-        """Negative log-density (n,) [nats]."""
-        del batch, posterior
-        return reconstruction.nll
-
-
-class KLTerm:
-    """KL from the prior to the posterior, with β, linear warm-up and free bits.
-
-    Free bits (Kingma et al. 2016): a dimension whose KL, averaged over the batch, is below the
-    floor counts as the floor and has no gradient, so that the batch's mean of this loss is
-    the sum over dimensions of max(mean KL, floor). With several devices the batch is a device's
-    share of it.
-    """
-
-    def __init__(self, options: ObjectiveOptions, steps_per_epoch: int) -> None:
-        self.beta = options.beta
-        self.warmup = options.kl_warmup_epochs * steps_per_epoch
-        self.free = options.free_bits
-
-    def weight(self, step: int) -> float:
-        """β, or the part of it that the warm-up has reached."""
-        return self.beta * min(1.0, step / self.warmup) if self.warmup else self.beta
-
-    def __call__(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
-    ) -> Tensor:
-        """KL (n,) [nats], at least the free bits."""
-        del batch, reconstruction
-        kl = posterior.kl
-        if self.free:
-            cheap = kl.mean(dim=0, keepdim=True) < self.free
-            kl = torch.where(cheap, torch.full_like(kl, self.free), kl)
-        return kl.sum(dim=1)
-
-
 TERMS: Mapping[str, TermMaker] = MappingProxyType(
-    {"reconstruction": ReconstructionTerm, "kl": KLTerm}
+    {
+        "reconstruction": ReconstructionTerm,
+        "kl": KLTerm,
+        "views": ViewContrast,
+        "wells": WellContrast,
+    }
 )
-"""A new idea is one class here, and its settings in ObjectiveOptions."""
+"""A new idea is one class in `terms/` and a line here, and its settings in ObjectiveOptions."""
 
 
 class Objective(nn.Module):
@@ -113,8 +42,9 @@ class Objective(nn.Module):
     def __init__(
         self,
         options: ObjectiveOptions,
-        steps_per_epoch: int,
+        setting: Setting,
         terms: Mapping[str, TermMaker] = TERMS,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         unknown = [name for name in options.terms if name not in terms]
@@ -125,15 +55,22 @@ class Objective(nn.Module):
                 where="objective.terms",
                 mend=nearest(unknown[0] if unknown else "", terms),
             )
-        self.terms: dict[str, Term] = {
-            name: terms[name](options, steps_per_epoch) for name in options.terms
-        }
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(integer(seed, "vae", "terms"))
+            self.terms: dict[str, Term] = {
+                name: terms[name](options, setting) for name in options.terms
+            }
         self.modules_of_terms = nn.ModuleDict(
             {name: term for name, term in self.terms.items() if isinstance(term, nn.Module)}
         )
 
+    @property
+    def sees_twice(self) -> bool:
+        """Whether some term needs a second view of every cell."""
+        return any(isinstance(term, SeesTwice) and term.sees_twice for term in self.terms.values())
+
     def forward(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> dict[str, Tensor]:
         """Loss of every sample (n,) [nats] by term, not yet weighted."""
         return {name: term(batch, posterior, reconstruction) for name, term in self.terms.items()}
@@ -143,7 +80,7 @@ class Objective(nn.Module):
         return {name: term.weight(step) for name, term in self.terms.items()}
 
     def own_losses(
-        self, batch: Tensor, posterior: Posterior, reconstruction: Reconstruction
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> dict[str, Tensor]:
         """Losses (n,) that terms with parameters of their own descend."""
         return {

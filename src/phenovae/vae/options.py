@@ -30,16 +30,62 @@ class LikelihoodOptions(Options):
     )
 
 
-class ModelOptions(Options):
-    """Encoder, decoder and likelihood."""
+class ReadoutOptions(Options):
+    """What of an encoder becomes the embedding of a cell."""
 
-    size: Literal["small", "medium", "large"] = Field(
+    take: Literal["mean", "stages"] = Field(
+        "mean",
+        description="mean: the posterior mean; stages: mean and maximum over the positions of the "
+        "coarser stages of the encoder",
+    )
+    views: Literal[1, 8] = Field(
+        1, description="views averaged: 1, or the 8 rotations and flips of the square"
+    )
+    finest: int = Field(
+        2, ge=1, description="stages: the finest stage that is taken, 1 being that next the image"
+    )
+    components: int = Field(
+        0,
+        ge=0,
+        description="principal components of the training cells that are kept, each scaled to "
+        "variance 1 among them; 0: the features as they are",
+    )
+    ridge: float = Field(
+        0.0, ge=0, description="added to the variances before scaling [share of the largest]"
+    )
+
+
+class ModelOptions(Options):
+    """Encoder, decoder, likelihood, and what becomes a cell's embedding."""
+
+    size: Literal["small", "medium", "large", "light"] = Field(
         "medium",
-        description="channels of the four convolutions: small 16, medium 32, large 32-64-128-256",
+        description="maps of the four convolutions: small 16, medium 32, large 32-64-128-256, of "
+        "5 px; light 32-64-128-192, of 3 px",
+    )
+    norm: Literal["none", "batch"] = Field(
+        "none", description="batch: batch normalisation after every convolution but the last"
+    )
+    channels: Literal["joined", "apart"] = Field(
+        "joined",
+        description="apart: the encoder sees every channel alone, with the same weights, and joins "
+        "them after its last convolution",
     )
     latent: int = Field(256, ge=1, description="dimensions of the latent space")
     slope: float = Field(0.01, ge=0, lt=1, description="slope of LeakyReLU below zero")
     likelihood: LikelihoodOptions = Field(default_factory=lambda: LikelihoodOptions())
+    readout: ReadoutOptions = Field(default_factory=lambda: ReadoutOptions())
+
+
+class ContrastOptions(Options):
+    """A contrast between the cells of a batch."""
+
+    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a nat]")
+    temperature: float = Field(
+        0.2, gt=0, description="what cosines are divided by: lower looks at the nearest alone"
+    )
+    hidden: int = Field(256, ge=1, description="hidden units of the projection")
+    width: int = Field(128, ge=1, description="dimensions that cells are compared in")
 
 
 class ObjectiveOptions(Options):
@@ -56,6 +102,14 @@ class ObjectiveOptions(Options):
         0.0,
         ge=0,
         description="KL of a latent dimension below which it costs no more [nats a dimension]",
+    )
+    views: ContrastOptions = Field(
+        default_factory=lambda: ContrastOptions(),
+        description="two changed views of a cell are told among those of other cells",
+    )
+    wells: ContrastOptions = Field(
+        default_factory=lambda: ContrastOptions(),
+        description="cells of one well are told among those of others",
     )
 
 
@@ -107,8 +161,5 @@ class TrainOptions(Options):
 class EmbedOptions(Options):
     """How cells are turned into embeddings."""
 
-    views: Literal[1, 8] = Field(
-        1, description="views averaged: 1, or the 8 rotations and flips of the square"
-    )
     batch: int = Field(256, ge=1, description="crops encoded at a time")
     device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")

@@ -13,10 +13,11 @@ from torch.optim import AdamW, Optimizer
 
 from phenovae.base.seeds import integer
 from phenovae.vae.augment import augment
-from phenovae.vae.data import Pixels
-from phenovae.vae.model import VAE, Output, Posterior, Reconstruction
+from phenovae.vae.data import Pixels, Rows
+from phenovae.vae.model import VAE, Batch, Output, Posterior, Reconstruction, told_by
 from phenovae.vae.objectives import MODEL, Objective, weighted
 from phenovae.vae.options import AugmentOptions, TrainOptions
+from phenovae.vae.terms.term import Trained
 from phenovae.vae.validation import to_device
 from phenovae.vae.watch import non_finite, non_finite_gradient
 
@@ -48,17 +49,20 @@ class Stepper:
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
             self.modules[name] = module
-            if own := list(module.parameters()):
+            own = list(module.parameters())
+            if isinstance(module, Trained) and own:
                 self.parameters[name] = own
+            else:
+                self.parameters[MODEL] += own
         self.optimisers: dict[str, Optimizer] = {
             name: _optimiser(parameters, train) for name, parameters in self.parameters.items()
         }
         objective.to(fabric.device)
         self._forward, *self._wrapped = fabric.setup(model, *self.optimisers.values())
 
-    def forward(self, images: Tensor, noise: Tensor) -> Output:
+    def forward(self, images: Tensor, noise: Tensor, other: Tensor | None = None) -> Output:
         """The model's pass on its device and in its precision."""
-        return cast("Output", self._forward(images, noise))
+        return cast("Output", self._forward(images, noise, other))
 
     def learning_rate(self, step: int) -> float:
         """The learning rate at a step."""
@@ -68,24 +72,31 @@ class Stepper:
         return self.options.learning_rate * share
 
     def step(
-        self, pixels: Pixels, names: Callable[[], list[str]], step: int, epoch: int
+        self,
+        pixels: Pixels,
+        names: Callable[[], list[str]],
+        step: int,
+        epoch: int,
+        wells: Rows | None = None,
+        plates: Rows | None = None,
     ) -> dict[str, float]:
         """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
+
+        `wells` and `plates` number those of each cell (n,), where they are known.
 
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
         rank = self.fabric.global_rank
-        images = to_device(pixels, self.fabric.device)
-        images = augment(images, self.augmentation, self._random("augment", step, rank))
-        images = images.contiguous(memory_format=torch.channels_last)
+        batch = self._batch(pixels, step, wells, plates)
+        images = batch.images
         noise = torch.randn(
             (len(images), self.model.latent), generator=self._random("posterior", step, rank)
         ).to(self.fabric.device)
-        output = self.forward(images, noise)
-        posterior = Posterior(output.mu, output.logvar, output.z)
-        reconstruction = Reconstruction(output.mean, output.nll)
-        losses = self.objective(images, posterior, reconstruction)
+        output = self.forward(images, noise, batch.other)
+        posterior, reconstruction = told_by(output)
+        with self.fabric.autocast():
+            losses = self.objective(batch, posterior, reconstruction)
         weights = self.objective.weights(step)
         loss = weighted(losses, weights)
         figures = self._figures(loss, losses, posterior, reconstruction)
@@ -94,32 +105,43 @@ class Stepper:
             raise non_finite(losses, sick, images, names(), step, epoch)
         norm = self._descend(MODEL, loss, step)
         if not math.isfinite(norm):
-            sick = self._sick_gradients(images, noise, weights)
+            sick = self._sick_gradients(batch, noise, weights)
             raise non_finite_gradient(sick, names(), step, epoch)
-        own = self._descend_terms(images, output, step) if len(self.optimisers) > 1 else {}
+        own = self._descend_terms(batch, output, step) if len(self.optimisers) > 1 else {}
         if sick := [name for name, each in own.items() if not math.isfinite(each)]:
             raise non_finite_gradient(sick, names(), step, epoch, own=True)
         figures["gradient"] = norm + sum(own.values())
         return figures
 
-    def _descend_terms(self, images: Tensor, output: Output, step: int) -> dict[str, float]:
-        posterior = Posterior(output.mu.detach(), output.logvar.detach(), output.z.detach())
-        reconstruction = Reconstruction(output.mean.detach(), output.nll.detach())
-        own = self.objective.own_losses(images, posterior, reconstruction)
+    def _batch(self, pixels: Pixels, step: int, wells: Rows | None, plates: Rows | None) -> Batch:
+        device, rank = self.fabric.device, self.fabric.global_rank
+        images = to_device(pixels, device)
+
+        def changed(purpose: str) -> Tensor:
+            view = augment(images, self.augmentation, self._random(purpose, step, rank))
+            return view.contiguous(memory_format=torch.channels_last)
+
+        return Batch(
+            changed("augment"),
+            changed("augment again") if self.objective.sees_twice else None,
+            None if wells is None else torch.from_numpy(wells).to(device),
+            None if plates is None else torch.from_numpy(plates).to(device),
+        )
+
+    def _descend_terms(self, batch: Batch, output: Output, step: int) -> dict[str, float]:
+        posterior, reconstruction = told_by(output.detached())
+        with self.fabric.autocast():
+            own = self.objective.own_losses(batch, posterior, reconstruction)
         return {name: self._descend(name, loss.mean(), step) for name, loss in own.items()}
 
     def _sick_gradients(
-        self, images: Tensor, noise: Tensor, weights: Mapping[str, float]
+        self, batch: Batch, noise: Tensor, weights: Mapping[str, float]
     ) -> list[str]:
         """Terms whose gradient alone is not finite, found by going through the batch again."""
         # Not by the wrapped model: between processes that would wait for a descent.
         with self.fabric.autocast():
-            output = self.model(images, noise)
-        losses = self.objective(
-            images,
-            Posterior(output.mu, output.logvar, output.z),
-            Reconstruction(output.mean, output.nll),
-        )
+            output = self.model(batch.images, noise, batch.other)
+            losses = self.objective(batch, *told_by(output))
         sick = torch.zeros(len(losses), device=self.fabric.device)
         for place, (name, loss) in enumerate(losses.items()):
             if loss.requires_grad:
@@ -145,10 +167,20 @@ class Stepper:
         else:
             self.fabric.backward(loss)
         limit = self.options.clip * self.model.dimensions if self.options.clip else math.inf
+        self._share_gradients(parameters)
         norm = float(nn.utils.clip_grad_norm_(parameters, limit))
         if math.isfinite(norm):
             self._wrapped[list(self.optimisers).index(name)].step()
         return norm / self.model.dimensions
+
+    def _share_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Average over processes what the wrapped model does not: gradients of terms."""
+        if self.fabric.world_size == 1:
+            return
+        of_model = {id(each) for each in self.model.parameters()}
+        for each in parameters:
+            if id(each) not in of_model and each.grad is not None:
+                each.grad = cast("Tensor", self.fabric.all_reduce(each.grad, reduce_op="mean"))
 
     def _figures(
         self,

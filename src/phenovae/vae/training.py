@@ -19,19 +19,30 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.progress import SILENT, Bar, Progress
+from phenovae.vae.augment import augment
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Images, Rows, epoch_batches, read_ahead
 from phenovae.vae.devices import deterministic, device_name, make_fabric
-from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY
+from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
 from phenovae.vae.logs import open_board, show, write_history
 from phenovae.vae.model import make_model
-from phenovae.vae.model_files import Card, Origin, Recipe, Summary, read_card, save_model
-from phenovae.vae.objectives import TERMS, Objective, TermMaker
+from phenovae.vae.model_files import (
+    Card,
+    Origin,
+    Recipe,
+    Summary,
+    read_card,
+    save_model,
+    write_coordinates,
+)
+from phenovae.vae.objectives import TERMS, Objective
+from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.state import State
 from phenovae.vae.stepper import Stepper
+from phenovae.vae.terms.term import Setting, TermMaker
 from phenovae.vae.validation import Measured, measure
 from phenovae.vae.watch import COLLAPSE_EPOCHS, is_collapsed, warn_of_collapse
 
@@ -46,6 +57,9 @@ def train(
     folder: Path,
     *,
     weights: npt.NDArray[np.float64] | None = None,
+    wells: Rows | None = None,
+    plates: Rows | None = None,
+    per_well: int = 1,
     origin: Origin | None = None,
     seed: int = 0,
     resume: bool = True,
@@ -54,11 +68,13 @@ def train(
 ) -> Summary:
     """Train a model on rows of the images and leave it, with its history, in a folder.
 
-    The weights kept are those of the best ELBO on the validation rows, or the last where there
-    are none. Checkpoints stay in the folder; with `resume`, an interrupted training goes on from
-    the newest bit for bit as if it had never stopped (on one device of the same kind, with the
-    same number of threads). Several devices are processes of their own, which must be able to
-    import and unpickle the images and terms, and tell no progress but the history.
+    `wells` and `plates` number the well and the plate of every image, by row, for objectives that
+    ask; `per_well` cells of a well are drawn together. The weights kept are those of the best ELBO
+    on the validation rows, or the last where there are none. Checkpoints stay in the folder; with
+    `resume`, an interrupted training goes on from the newest bit for bit as if it had never stopped
+    (on one device of the same kind, with the same number of threads). Several devices are processes
+    of their own, which must be able to import and unpickle the images and terms, and tell no
+    progress but the history.
 
     Raises TrainingError where there is nothing to train on or a loss is no number; UsageError
     where options do not fit the images or the machine; PhenovaeError where the disk is full.
@@ -68,6 +84,9 @@ def train(
         rows=np.asarray(rows, dtype=np.int64),
         validation=np.asarray(validation, dtype=np.int64),
         weights=weights,
+        wells=wells,
+        plates=plates,
+        per_well=per_well,
         recipe=recipe,
         origin=origin or Origin(),
         folder=folder,
@@ -113,7 +132,10 @@ class Training:
             )
         self.steps = len(job.rows) // self.size
         self.model = make_model(job.images.shape, recipe.model, job.seed)
-        self.objective = Objective(recipe.objective, self.steps, job.terms)
+        setting = Setting(
+            self.steps, job.images.shape, recipe.model.latent, self.model.encoder.widths
+        )
+        self.objective = Objective(recipe.objective, setting, job.terms, job.seed)
         self.stepper = Stepper(
             fabric,
             self.model,
@@ -168,7 +190,9 @@ class Training:
 
     def _epoch(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
         job, state = self.job, self.state
-        batches = epoch_batches(job.rows, job.weights, self.size, job.seed, state.epoch)
+        batches = epoch_batches(
+            job.rows, job.weights, self.size, job.seed, state.epoch, job.wells, job.per_well
+        )
         mine = [
             batch[self.fabric.global_rank :: self.fabric.world_size]
             for batch in batches[state.position :]
@@ -176,7 +200,12 @@ class Training:
         clock = time.perf_counter()
         for rows, pixels in read_ahead(job.images, mine, self.options.workers):
             figures = self.stepper.step(
-                pixels, partial(job.images.names, rows), state.step, state.epoch + 1
+                pixels,
+                partial(job.images.names, rows),
+                state.step,
+                state.epoch + 1,
+                job.wells if job.wells is None else job.wells[rows],
+                job.plates if job.plates is None else job.plates[rows],
             )
             state.add(figures)
             now = time.perf_counter()
@@ -235,10 +264,17 @@ class Training:
             device=self.fabric.device,
             forward=self.stepper.forward,
             objective=self.objective,
+            second=self._second if self.objective.sees_twice else None,
+            wells=self.job.wells,
+            plates=self.job.plates,
             workers=self.options.workers,
             share=(self.fabric.global_rank, self.fabric.world_size),
             reduce=self._added,
         )
+
+    def _second(self, images: Tensor, random: torch.Generator) -> Tensor:
+        view = augment(images, self.job.recipe.augment, random)
+        return view.contiguous(memory_format=torch.channels_last)
 
     def _added(self, sums: Tensor) -> Tensor:
         if self.fabric.world_size == 1:
@@ -277,3 +313,9 @@ class Training:
         )
         write_history(job.folder / HISTORY, state.history)
         save_model(job.folder, self.model, card)
+        if job.recipe.model.readout.components:
+            readout = job.recipe.model.readout
+            learned = learn_coordinates(
+                self.model, job.images, job.rows, readout, self.fabric.device
+            )
+            write_coordinates(job.folder / READOUT, learned)

@@ -13,7 +13,7 @@ from torch import Tensor
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import integer
 from phenovae.vae.data import Images, Rows, read_ahead
-from phenovae.vae.model import VAE, Output, Posterior, Reconstruction
+from phenovae.vae.model import VAE, Batch, Output, told_by
 from phenovae.vae.objectives import Objective
 
 ACTIVE_VARIANCE = 0.01
@@ -64,8 +64,11 @@ def measure(
     batch: int,
     seed: int,
     device: torch.device,
-    forward: Callable[[Tensor, Tensor], Output] | None = None,
+    forward: Callable[[Tensor, Tensor, Tensor | None], Output] | None = None,
     objective: Objective | None = None,
+    second: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    wells: Rows | None = None,
+    plates: Rows | None = None,
     workers: int = 1,
     share: tuple[int, int] = (0, 1),
     reduce: Callable[[Tensor], Tensor] = _alone,
@@ -73,8 +76,9 @@ def measure(
 ) -> Measured:
     """Measure a model on rows, without augmentation and with the same noise every time.
 
-    `forward` is the model as wrapped for its device; `share` says which batches of how many
-    processes are this one's, and `reduce` adds the sums of all.
+    `forward` is the model as wrapped for its device; `second` makes the second view for an
+    objective that sees twice; `wells` and `plates` number those of all images, by row; `share`
+    says which batches of how many processes are this one's, and `reduce` adds the sums of all.
     """
     passing = forward if forward is not None else model
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
@@ -91,11 +95,12 @@ def measure(
             )
             noise = torch.randn((len(block), model.latent), generator=random).to(device)
             batch_images = to_device(pixels, device)
-            output = passing(batch_images, noise)
-            posterior = Posterior(output.mu, output.logvar, output.z)
-            reconstruction = Reconstruction(output.mean, output.nll)
+            other = second(batch_images, random) if second is not None else None
+            output = passing(batch_images, noise, other)
+            posterior, reconstruction = told_by(output)
             squares = (output.mean - batch_images).square().mean(dim=(2, 3))
-            losses = objective(batch_images, posterior, reconstruction) if objective else {}
+            seen = Batch(batch_images, other, _of(wells, block, device), _of(plates, block, device))
+            losses = objective(seen, posterior, reconstruction) if objective else {}
             parts = [
                 torch.tensor([float(len(block))], dtype=torch.float64),
                 output.nll.cpu().double().sum().reshape(1),
@@ -109,6 +114,10 @@ def measure(
             bar.advance()
     model.train(training)
     return _means(reduce(sums).numpy(), model.latent, channels, names)
+
+
+def _of(numbers: Rows | None, rows: Rows, device: torch.device) -> Tensor | None:
+    return None if numbers is None else torch.from_numpy(numbers[rows]).to(device)
 
 
 def _means(sums: npt.NDArray[np.float64], latent: int, channels: int, names: list[str]) -> Measured:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.base.files import replace_folder
@@ -99,6 +101,9 @@ def _train(work: Work) -> Outcome:
         ),
         unfinished,
         weights=weights,
+        wells=_numbers(store.table, "Metadata_Plate", "Metadata_Well"),
+        plates=_numbers(store.table, "Metadata_Plate"),
+        per_well=config.sampling.per_well,
         origin=Origin(
             view=view.to_json(), split_hash=split_hash(splits), store=store.fingerprint()
         ),
@@ -122,6 +127,14 @@ def _train(work: Work) -> Outcome:
             "view_sources": sorted({scale.source for scale in view.scales.values()}),
         }
     )
+
+
+def _numbers(table: pd.DataFrame, *columns: str) -> npt.NDArray[np.int64]:
+    """The number of each row's group by these columns, in the order of their names."""
+    numbers: npt.NDArray[np.int64] = (
+        table.groupby(list(columns), sort=True).ngroup().to_numpy().astype(np.int64)
+    )
+    return numbers
 
 
 def _keep_checkpoints(before: Path, unfinished: Path) -> None:
@@ -152,7 +165,7 @@ SPLIT = Stage(
 
 TRAIN = Stage(
     name="train",
-    version=2,
+    version=3,
     needs=("cells", "split"),
     outputs=(paths.MODEL,),
     options=_training_options,

@@ -1,0 +1,113 @@
+"""The readout: what of an encoder becomes the embedding of a cell, in which coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from phenovae.base.errors import TrainingError
+from phenovae.vae.augment import VIEWS, view
+from phenovae.vae.data import Images, Rows, read_ahead
+from phenovae.vae.model import VAE
+from phenovae.vae.networks import Encoded, Encoder
+from phenovae.vae.options import ReadoutOptions
+from phenovae.vae.validation import to_device
+
+Doubles = npt.NDArray[np.float64]
+
+_CONSTANT = 1e-6
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """A linear map of features (n, feature) to (n, component): (features - mean) · matrix."""
+
+    mean: Doubles
+    matrix: Doubles
+
+    def __call__(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Features in these coordinates, float32."""
+        return ((features - self.mean) @ self.matrix).astype(np.float32)
+
+
+def features_of(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Tensor:
+    """What is taken of the encoder (n, feature), averaged over the views that are asked for."""
+    total = _taken(encoder, images, options)
+    for number in range(1, VIEWS if options.views == VIEWS else 1):
+        turned = view(images, number)
+        if images.device.type != "mps":
+            turned = turned.contiguous(memory_format=torch.channels_last)
+        total = total + _taken(encoder, turned, options)
+    mean: Tensor = total / options.views
+    return mean
+
+
+def _taken(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Tensor:
+    encoded: Encoded = encoder(images)
+    if options.take == "mean":
+        return encoded.mu
+    return torch.cat(encoded.stages[options.finest - 1 :], dim=1)
+
+
+def learn_coordinates(
+    model: VAE, images: Images, rows: Rows, options: ReadoutOptions, device: torch.device
+) -> Coordinates:
+    """The coordinates that the cells of these rows give a model. Raises as `fit_coordinates`."""
+    batches = [rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH)]
+
+    def blocks() -> Iterator[npt.NDArray[np.float32]]:
+        for _, pixels in read_ahead(images, batches, workers=1):
+            found = features_of(model.encoder, to_device(pixels, device), options)
+            yield found.float().cpu().numpy()
+
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        coordinates = fit_coordinates(blocks(), options)
+    model.train(training)
+    return coordinates
+
+
+def fit_coordinates(
+    blocks: Iterable[npt.NDArray[np.float32]], options: ReadoutOptions
+) -> Coordinates:
+    """Principal components of standardised features, each scaled to variance 1, the largest first.
+
+    Blocks are rows (n, feature) of the cells that are learned from; each counts alike, whatever it
+    was treated with. Constant features are left out of the components. The sign of a component is
+    that which makes its largest weight positive. Raises TrainingError where there are fewer cells
+    than two.
+    """
+    count, shift = 0, np.zeros(0)
+    first, second = np.zeros(0), np.zeros((0, 0))
+    for block in blocks:
+        if not count:
+            shift = block.mean(axis=0, dtype=np.float64)
+            first, second = np.zeros(len(shift)), np.zeros((len(shift), len(shift)))
+        centred = block - shift
+        first += centred.sum(axis=0)
+        second += centred.T @ centred
+        count += len(block)
+    if count < 2:
+        raise TrainingError(
+            f"coordinates cannot be learned from {count} cells",
+            mend="set model.readout.components to 0",
+        )
+    mean = first / count
+    covariance = second / count - np.outer(mean, mean)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
+    varies = spread > _CONSTANT * max(float(spread.max()), 1e-30)
+    scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
+    variances, axes = np.linalg.eigh(covariance * np.outer(scale, scale))
+    kept = min(options.components, int(varies.sum()), count - 1)
+    variances, axes = variances[::-1][:kept], axes[:, ::-1][:, :kept]
+    signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(kept)])
+    ridge = options.ridge * variances[0]
+    matrix = scale[:, None] * (axes * signs) / np.sqrt(np.maximum(variances, 1e-12) + ridge)
+    return Coordinates(shift + mean, matrix)

@@ -1,0 +1,62 @@
+"""What a term is, and what it is told when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from torch import Tensor
+
+from phenovae.vae.model import Batch, Posterior, Reconstruction
+from phenovae.vae.networks import Shape
+from phenovae.vae.options import ObjectiveOptions
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a term works: steps of an epoch, the images' shape, the model's sizes.
+
+    `latent` are the dimensions of the latent space, `stages` the length of the encoder's pooled
+    stages, from the finest to the coarsest.
+    """
+
+    steps_per_epoch: int
+    shape: Shape
+    latent: int
+    stages: tuple[int, ...]
+
+
+class Term(Protocol):
+    """One part of the loss."""
+
+    def weight(self, step: int) -> float:
+        """What the term counts for at a step, from 0."""
+
+    def __call__(
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        """Loss of every sample (n,) [nats]."""
+
+
+@runtime_checkable
+class SeesTwice(Protocol):
+    """A term that needs a second view of every cell, which then is in batch and posterior."""
+
+    sees_twice: bool
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """A term whose parameters descend a loss of their own, by an optimiser of their own."""
+
+    def own_loss(
+        self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
+    ) -> Tensor:
+        """Loss of every sample (n,) that the term's own parameters descend."""
+
+    def parameters(self) -> object:
+        """The term's parameters."""
+
+
+TermMaker: TypeAlias = Callable[[ObjectiveOptions, Setting], Term]
