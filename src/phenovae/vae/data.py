@@ -75,6 +75,7 @@ def epoch_batches(
     epoch: int,
     wells: Rows | None = None,
     together: int = 1,
+    purpose: str = "order",
 ) -> list[Rows]:
     """The batches of an epoch, all full: the same for the same seed and epoch, whatever ran before.
 
@@ -82,7 +83,7 @@ def epoch_batches(
     each epoch. With weights (one a row, of any sum) rows are drawn with replacement. Fewer rows
     than a batch make one smaller batch. With `together` above 1, and `wells` that number the well
     of every image by row, wells are drawn by the weight of their cells, and so many cells of each.
-    Raises TrainingError where there is nothing to draw.
+    Another `purpose` draws other batches. Raises TrainingError where there is nothing to draw.
     """
     if not len(rows):
         raise TrainingError(
@@ -91,7 +92,7 @@ def epoch_batches(
         )
     size = min(batch, len(rows))
     count = len(rows) // size
-    random = generator(seed, "train", "order", epoch)
+    random = generator(seed, "train", purpose, epoch)
     if wells is not None and together > 1 and size >= 2 * together:
         own = np.ones(len(rows)) if weights is None else weights
         return [_of_wells(rows, own, wells[rows], size, together, random) for _ in range(count)]

@@ -66,13 +66,18 @@ class Job:
         return sha256_of(parts)
 
     @property
+    def validates(self) -> bool:
+        """Whether there are validation rows to measure by."""
+        return bool(len(self.validation))
+
+    @property
     def selects(self) -> bool:
         """Whether there are validation rows to choose the kept epoch by."""
-        return bool(len(self.validation))
+        return self.validates and self.recipe.train.keep == "elbo"
 
     def watched(self) -> Rows:
         """Rows measured after every epoch: the validation's, or a thousand of the training's."""
-        if self.selects:
+        if self.validates:
             return self.validation
         order = generator(self.seed, "train", "probe").permutation(self.rows)
         return np.sort(order[:_PROBED])

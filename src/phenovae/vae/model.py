@@ -46,12 +46,15 @@ class Output(NamedTuple):
 class Batch:
     """The cells of a step: images (n, channel, height, width), as they are encoded and rebuilt.
 
-    `other`, where an objective asks for it, are the same cells changed anew; `wells` and `plates`
-    number the well and the plate of each cell (n,), where they are known.
+    `other`, where an objective asks for it, are the same cells changed anew, and `fresh` as many
+    other cells, drawn apart; `wells` and `plates` number the well and the plate of each cell (n,),
+    where they are known. `step` counts the steps of the training, from 0.
     """
 
     images: Tensor
+    step: int = 0
     other: Tensor | None = None
+    fresh: Tensor | None = None
     wells: Tensor | None = None
     plates: Tensor | None = None
 

@@ -49,18 +49,19 @@ class Trunk:
 class Stages(nn.Sequential):
     """Convolutions of stride two: images (n, channel, height, width) to the maps of every stage."""
 
-    def __init__(self, channels: int, trunk: Trunk, options: ModelOptions) -> None:
+    def __init__(self, channels: int, trunk: Trunk, norm: str, slope: float) -> None:
         layers: list[nn.Module] = []
         before = channels
         for after in trunk.widths:
             layers.append(
                 nn.Conv2d(before, after, trunk.kernel, stride=2, padding=trunk.kernel // 2)
             )
-            if options.norm == "batch":
+            if norm == "batch":
                 layers.append(nn.BatchNorm2d(after))
-            layers.append(nn.LeakyReLU(options.slope))
+            layers.append(nn.LeakyReLU(slope))
             before = after
         super().__init__(*layers)
+        self.widths = trunk.widths
         self.stage = len(layers) // len(trunk.widths)
 
     def maps(self, images: Tensor) -> list[Tensor]:
@@ -84,9 +85,10 @@ class Encoder(nn.Module):
         super().__init__()
         channels, height, width = shape
         self.apart = options.channels == "apart"
-        self.layers = Stages(1 if self.apart else channels, trunk, options)
+        self.layers = Stages(1 if self.apart else channels, trunk, options.norm, options.slope)
         alike = channels if self.apart else 1
         flat = alike * trunk.widths[-1] * (height // _SHRINKS_BY) * (width // _SHRINKS_BY)
+        self.trunk = trunk
         self.widths = tuple(2 * alike * width for width in trunk.widths)
         self.mu = nn.Linear(flat, options.latent)
         self.logvar = nn.Linear(flat, options.latent)

@@ -20,8 +20,12 @@ from phenovae.base.seeds import integer
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ObjectiveOptions
 from phenovae.vae.terms.contrast import ViewContrast, WellContrast
+from phenovae.vae.terms.discriminator import DiscriminatorTerm
 from phenovae.vae.terms.elbo import KLTerm, ReconstructionTerm
-from phenovae.vae.terms.term import SeesTwice, Setting, Term, TermMaker, Trained
+from phenovae.vae.terms.mmd import MMDTerm
+from phenovae.vae.terms.term import SeesFresh, SeesTwice, Setting, Term, TermMaker, Trained
+from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
+from phenovae.vae.terms.variance import VarianceTerm
 
 MODEL = "model"
 
@@ -29,6 +33,10 @@ TERMS: Mapping[str, TermMaker] = MappingProxyType(
     {
         "reconstruction": ReconstructionTerm,
         "kl": KLTerm,
+        "discriminator": DiscriminatorTerm,
+        "mmd": MMDTerm,
+        "total_correlation": TotalCorrelationTerm,
+        "variance": VarianceTerm,
         "views": ViewContrast,
         "wells": WellContrast,
     }
@@ -68,6 +76,11 @@ class Objective(nn.Module):
     def sees_twice(self) -> bool:
         """Whether some term needs a second view of every cell."""
         return any(isinstance(term, SeesTwice) and term.sees_twice for term in self.terms.values())
+
+    @property
+    def sees_fresh(self) -> bool:
+        """Whether some term needs images of other cells, drawn apart."""
+        return any(isinstance(term, SeesFresh) and term.sees_fresh for term in self.terms.values())
 
     def forward(
         self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction

@@ -88,6 +88,55 @@ class ContrastOptions(Options):
     width: int = Field(128, ge=1, description="dimensions that cells are compared in")
 
 
+class VarianceOptions(Options):
+    """Likeness of two views, variance and covariance of what they are projected to."""
+
+    weight: float = Field(20.0, ge=0, description="weight of the term [nats a unit of its loss]")
+    likeness: float = Field(25.0, ge=0, description="weight of the likeness of the views")
+    variance: float = Field(25.0, ge=0, description="weight of the dimensions' variance")
+    covariance: float = Field(1.0, ge=0, description="weight of the dimensions' covariance")
+    hidden: int = Field(256, ge=1, description="hidden units of the projection")
+    width: int = Field(128, ge=1, description="dimensions of the projection")
+
+
+class MMDOptions(Options):
+    """Discrepancy between the draws of z and the prior."""
+
+    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a unit of its loss]")
+
+
+class TotalCorrelationOptions(Options):
+    """Dependence between the dimensions of the latent space."""
+
+    weight: float = Field(1.0, ge=0, description="weight of the term; the paper's β less 1")
+
+
+class DiscriminatorOptions(Options):
+    """The discriminator of VAE+ and the weights of its stages."""
+
+    norm: Literal["none", "batch"] = Field(
+        "batch", description="batch: batch normalisation after every convolution"
+    )
+    delay: float = Field(
+        2500.0, ge=0, description="a stage begins after its number, from 1, times so many [steps]"
+    )
+    rise: float = Field(
+        2500.0, gt=0, description="the weight of a stage rises from 0 to 1 over these [steps]"
+    )
+    scaled: bool = Field(
+        default=True,
+        description="half the mean squared difference of a stage counts for every value of an "
+        "image; false: half the sum of squared differences of its maps",
+    )
+    real: Literal["fresh", "halves"] = Field(
+        "fresh",
+        description="fresh: images of cells that were drawn apart from those that are rebuilt; "
+        "halves: images of one half of the batch, reconstructions of the other",
+    )
+    learning_rate: float = Field(0.01, gt=0, description="learning rate of the discriminator")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of the discriminator")
+
+
 class ObjectiveOptions(Options):
     """What training minimises: a sum of weighted terms."""
 
@@ -102,6 +151,23 @@ class ObjectiveOptions(Options):
         0.0,
         ge=0,
         description="KL of a latent dimension below which it costs no more [nats a dimension]",
+    )
+    discriminator: DiscriminatorOptions = Field(
+        default_factory=lambda: DiscriminatorOptions(),
+        description="images and reconstructions look alike to a discriminator (VAE+)",
+    )
+    mmd: MMDOptions = Field(
+        default_factory=lambda: MMDOptions(),
+        description="all draws of z together are like the prior (InfoVAE)",
+    )
+    total_correlation: TotalCorrelationOptions = Field(
+        default_factory=lambda: TotalCorrelationOptions(),
+        description="dimensions of z are independent (β-TC-VAE)",
+    )
+    variance: VarianceOptions = Field(
+        default_factory=lambda: VarianceOptions(),
+        description="two changed views of a cell are alike, dimensions vary and do not covary "
+        "(VICReg)",
     )
     views: ContrastOptions = Field(
         default_factory=lambda: ContrastOptions(),
@@ -134,6 +200,11 @@ class TrainOptions(Options):
     epochs: int = Field(20, ge=1, description="epochs at most")
     batch: int = Field(128, ge=1, description="crops a step, over all devices together")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW")
+    keep: Literal["elbo", "last"] = Field(
+        "elbo",
+        description="weights that are kept: elbo, of the epoch with the best ELBO on the "
+        "validation cells; last, of the last epoch",
+    )
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="constant, or falling to zero over all epochs along a cosine"
     )

@@ -38,7 +38,7 @@ def epoch_record(
     record["gradient_norm"] = means.pop("gradient")
     record |= {f"train_{name}": value for name, value in means.items()}
     record["train_bits"] = bits_per_dimension(means["elbo"], model.dimensions)
-    if job.selects:
+    if job.validates:
         terms = measured.terms
         record["validation_loss"] = sum(weights[name] * terms[name] for name in terms)
         record["validation_elbo"] = measured.elbo

@@ -17,7 +17,7 @@ from phenovae.vae.data import Pixels, Rows
 from phenovae.vae.model import VAE, Batch, Output, Posterior, Reconstruction, told_by
 from phenovae.vae.objectives import MODEL, Objective, weighted
 from phenovae.vae.options import AugmentOptions, TrainOptions
-from phenovae.vae.terms.term import Trained
+from phenovae.vae.terms.term import Optimised, Trained
 from phenovae.vae.validation import to_device
 from phenovae.vae.watch import non_finite, non_finite_gradient
 
@@ -55,7 +55,14 @@ class Stepper:
             else:
                 self.parameters[MODEL] += own
         self.optimisers: dict[str, Optimizer] = {
-            name: _optimiser(parameters, train) for name, parameters in self.parameters.items()
+            name: module.make_optimiser(self.parameters[name])
+            if isinstance(module := self.modules[name], Optimised)
+            else _optimiser(parameters, train)
+            for name, parameters in self.parameters.items()
+        }
+        self.rates = {
+            name: [float(group["lr"]) for group in optimiser.param_groups]
+            for name, optimiser in self.optimisers.items()
         }
         objective.to(fabric.device)
         self._forward, *self._wrapped = fabric.setup(model, *self.optimisers.values())
@@ -65,11 +72,13 @@ class Stepper:
         return cast("Output", self._forward(images, noise, other))
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate at a step."""
-        share = 1.0
+        """The model's learning rate at a step."""
+        return self.options.learning_rate * self._share(step)
+
+    def _share(self, step: int) -> float:
         if self.options.schedule == "cosine":
-            share = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps_in_all)))
-        return self.options.learning_rate * share
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps_in_all)))
+        return 1.0
 
     def step(
         self,
@@ -79,16 +88,18 @@ class Stepper:
         epoch: int,
         wells: Rows | None = None,
         plates: Rows | None = None,
+        fresh: Pixels | None = None,
     ) -> dict[str, float]:
         """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
 
-        `wells` and `plates` number those of each cell (n,), where they are known.
+        `wells` and `plates` number those of each cell (n,), where they are known; `fresh` are
+        images of other cells, where the objective asks for some.
 
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
         rank = self.fabric.global_rank
-        batch = self._batch(pixels, step, wells, plates)
+        batch = self._batch(pixels, fresh, step, wells, plates)
         images = batch.images
         noise = torch.randn(
             (len(images), self.model.latent), generator=self._random("posterior", step, rank)
@@ -113,17 +124,26 @@ class Stepper:
         figures["gradient"] = norm + sum(own.values())
         return figures
 
-    def _batch(self, pixels: Pixels, step: int, wells: Rows | None, plates: Rows | None) -> Batch:
+    def _batch(
+        self,
+        pixels: Pixels,
+        fresh: Pixels | None,
+        step: int,
+        wells: Rows | None,
+        plates: Rows | None,
+    ) -> Batch:
         device, rank = self.fabric.device, self.fabric.global_rank
-        images = to_device(pixels, device)
 
-        def changed(purpose: str) -> Tensor:
-            view = augment(images, self.augmentation, self._random(purpose, step, rank))
+        def changed(images: Pixels, purpose: str) -> Tensor:
+            random = self._random(purpose, step, rank)
+            view = augment(to_device(images, device), self.augmentation, random)
             return view.contiguous(memory_format=torch.channels_last)
 
         return Batch(
-            changed("augment"),
-            changed("augment again") if self.objective.sees_twice else None,
+            changed(pixels, "augment"),
+            step,
+            changed(pixels, "augment again") if self.objective.sees_twice else None,
+            None if fresh is None else changed(fresh, "augment fresh"),
             None if wells is None else torch.from_numpy(wells).to(device),
             None if plates is None else torch.from_numpy(plates).to(device),
         )
@@ -159,8 +179,8 @@ class Stepper:
     def _descend(self, name: str, loss: Tensor, step: int) -> float:
         """One optimiser's step, unless the gradient is no number; its norm for each pixel value."""
         optimiser, parameters = self.optimisers[name], self.parameters[name]
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate(step)
+        for group, rate in zip(optimiser.param_groups, self.rates[name], strict=True):
+            group["lr"] = rate * self._share(step)
         optimiser.zero_grad(set_to_none=True)
         if len(self.optimisers) > 1:
             self.fabric.backward(loss, inputs=parameters)

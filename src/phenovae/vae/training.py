@@ -133,7 +133,12 @@ class Training:
         self.steps = len(job.rows) // self.size
         self.model = make_model(job.images.shape, recipe.model, job.seed)
         setting = Setting(
-            self.steps, job.images.shape, recipe.model.latent, self.model.encoder.widths
+            self.steps,
+            job.images.shape,
+            recipe.model.latent,
+            self.model.encoder.widths,
+            self.model.encoder.trunk,
+            recipe.model.slope,
         )
         self.objective = Objective(recipe.objective, setting, job.terms, job.seed)
         self.stepper = Stepper(
@@ -190,15 +195,14 @@ class Training:
 
     def _epoch(self, bar: Bar, interrupted: Callable[[], bool]) -> None:
         job, state = self.job, self.state
-        batches = epoch_batches(
-            job.rows, job.weights, self.size, job.seed, state.epoch, job.wells, job.per_well
-        )
-        mine = [
-            batch[self.fabric.global_rank :: self.fabric.world_size]
-            for batch in batches[state.position :]
-        ]
+        mine = self._own_rows("order")
+        if fresh := self.objective.sees_fresh:
+            others = self._own_rows("fresh")
+            mine = [np.concatenate(both) for both in zip(mine, others, strict=True)]
         clock = time.perf_counter()
-        for rows, pixels in read_ahead(job.images, mine, self.options.workers):
+        for read, images in read_ahead(job.images, mine, self.options.workers):
+            count = len(read) // 2 if fresh else len(read)
+            rows, pixels = read[:count], images[:count]
             figures = self.stepper.step(
                 pixels,
                 partial(job.images.names, rows),
@@ -206,6 +210,7 @@ class Training:
                 state.epoch + 1,
                 job.wells if job.wells is None else job.wells[rows],
                 job.plates if job.plates is None else job.plates[rows],
+                images[count:] if fresh else None,
             )
             state.add(figures)
             now = time.perf_counter()
@@ -218,6 +223,22 @@ class Training:
             if state.step % self.options.checkpoint_steps == 0 and state.position < self.steps:
                 self._save()
         self._close_epoch(clock)
+
+    def _own_rows(self, purpose: str) -> list[Rows]:
+        """The part that this process has of the batches that are left of the epoch."""
+        job, state = self.job, self.state
+        batches = epoch_batches(
+            job.rows,
+            job.weights,
+            self.size,
+            job.seed,
+            state.epoch,
+            wells=job.wells,
+            together=job.per_well,
+            purpose=purpose,
+        )
+        rank, processes = self.fabric.global_rank, self.fabric.world_size
+        return [batch[rank::processes] for batch in batches[state.position :]]
 
     def _close_epoch(self, clock: float) -> None:
         state = self.state
@@ -264,6 +285,7 @@ class Training:
             device=self.fabric.device,
             forward=self.stepper.forward,
             objective=self.objective,
+            step=self.state.step,
             second=self._second if self.objective.sees_twice else None,
             wells=self.job.wells,
             plates=self.job.plates,

@@ -67,6 +67,7 @@ def measure(
     forward: Callable[[Tensor, Tensor, Tensor | None], Output] | None = None,
     objective: Objective | None = None,
     second: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    step: int = 0,
     wells: Rows | None = None,
     plates: Rows | None = None,
     workers: int = 1,
@@ -77,16 +78,19 @@ def measure(
     """Measure a model on rows, without augmentation and with the same noise every time.
 
     `forward` is the model as wrapped for its device; `second` makes the second view for an
-    objective that sees twice; `wells` and `plates` number those of all images, by row; `share`
-    says which batches of how many processes are this one's, and `reduce` adds the sums of all.
+    objective that sees twice, `step` is the training's; `wells` and `plates` number those of all
+    images, by row; `share` says which batches of how many processes are this one's, and `reduce`
+    adds the sums of all.
     """
     passing = forward if forward is not None else model
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     names = list(objective.terms) if objective is not None else []
     channels = model.shape[0]
     sums = torch.zeros(2 + 3 * model.latent + channels + len(names), dtype=torch.float64)
+    modules = [model] if objective is None else [model, objective]
     training = model.training
-    model.eval()
+    for module in modules:
+        module.eval()
     mine = batches[share[0] :: share[1]]
     with torch.no_grad(), progress.bar("measuring", len(mine)) as bar:
         for number, (block, pixels) in enumerate(read_ahead(images, mine, workers)):
@@ -99,7 +103,13 @@ def measure(
             output = passing(batch_images, noise, other)
             posterior, reconstruction = told_by(output)
             squares = (output.mean - batch_images).square().mean(dim=(2, 3))
-            seen = Batch(batch_images, other, _of(wells, block, device), _of(plates, block, device))
+            seen = Batch(
+                batch_images,
+                step,
+                other,
+                wells=_of(wells, block, device),
+                plates=_of(plates, block, device),
+            )
             losses = objective(seen, posterior, reconstruction) if objective else {}
             parts = [
                 torch.tensor([float(len(block))], dtype=torch.float64),
@@ -112,7 +122,8 @@ def measure(
             ]
             sums += torch.cat(parts)
             bar.advance()
-    model.train(training)
+    for module in modules:
+        module.train(training)
     return _means(reduce(sums).numpy(), model.latent, channels, names)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Shape
+from phenovae.vae.networks import Shape, Trunk
 from phenovae.vae.options import ObjectiveOptions
 
 
@@ -18,13 +19,15 @@ class Setting:
     """Where a term works: steps of an epoch, the images' shape, the model's sizes.
 
     `latent` are the dimensions of the latent space, `stages` the length of the encoder's pooled
-    stages, from the finest to the coarsest.
+    stages, from the finest to the coarsest; `trunk` and `slope` are those of its convolutions.
     """
 
     steps_per_epoch: int
     shape: Shape
     latent: int
     stages: tuple[int, ...]
+    trunk: Trunk
+    slope: float
 
 
 class Term(Protocol):
@@ -47,6 +50,15 @@ class SeesTwice(Protocol):
 
 
 @runtime_checkable
+class SeesFresh(Protocol):
+    """A term that needs as many images of other cells, drawn apart, which then are in the batch."""
+
+    @property
+    def sees_fresh(self) -> bool:
+        """Whether it does."""
+
+
+@runtime_checkable
 class Trained(Protocol):
     """A term whose parameters descend a loss of their own, by an optimiser of their own."""
 
@@ -57,6 +69,14 @@ class Trained(Protocol):
 
     def parameters(self) -> object:
         """The term's parameters."""
+
+
+@runtime_checkable
+class Optimised(Protocol):
+    """A trained term that has an optimiser of its own choice; AdamW as the model's otherwise."""
+
+    def make_optimiser(self, parameters: list[nn.Parameter]) -> Optimizer:
+        """An optimiser of these parameters."""
 
 
 TermMaker: TypeAlias = Callable[[ObjectiveOptions, Setting], Term]
