@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from phenovae.vae.model_files import Recipe, TrainedModel, load_model
+from phenovae.vae.model_files import Recipe, Summary, TrainedModel, load_model
 from phenovae.vae.training import train
 
 _TOY = Path(__file__).with_name("toy.py")
@@ -60,3 +60,24 @@ def toy_folder(toy: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def toy_model(toy_folder: Path) -> TrainedModel:
     """The trained toy model."""
     return load_model(toy_folder)
+
+
+@pytest.fixture
+def trained(toy: ModuleType) -> Callable[..., Summary]:
+    """Trains on the toy images into a folder, with what is given overridden."""
+
+    def run(folder: Path, recipe: Recipe, images: object = None, **named: object) -> Summary:
+        rows = named.pop("rows", toy.TRAINING_ROWS)
+        validation = named.pop("validation", toy.VALIDATION_ROWS)
+        named.setdefault("seed", 3)
+        made: Summary = train(
+            images if images is not None else toy.ToyImages(),  # type: ignore[arg-type]
+            rows,  # type: ignore[arg-type]
+            validation,  # type: ignore[arg-type]
+            recipe,
+            folder,
+            **named,  # type: ignore[arg-type]
+        )
+        return made
+
+    return run

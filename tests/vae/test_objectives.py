@@ -8,6 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from phenovae.base.errors import UsageError
 from phenovae.vae.model import Batch, Posterior, Reconstruction
+from phenovae.vae.networks import Trunk
 from phenovae.vae.objectives import (
     Objective,
     bits_per_dimension,
@@ -31,7 +32,7 @@ IMAGES = Batch(torch.zeros(2, 1, 1, 1))
 
 
 def setting(steps_per_epoch: int) -> Setting:
-    return Setting(steps_per_epoch, (1, 16, 16), 4, (2, 4))
+    return Setting(steps_per_epoch, (1, 16, 16), 4, (2, 4), Trunk((1, 2)), 0.01)
 
 
 def test_kl_is_that_of_two_gaussians() -> None:

@@ -23,30 +23,8 @@ from phenovae.vae.objectives import TERMS
 from phenovae.vae.options import ObjectiveOptions
 from phenovae.vae.tensor_files import read_tensors
 from phenovae.vae.terms.term import Setting
-from phenovae.vae.training import train
 
 MakeRecipe = Callable[..., Recipe]
-
-
-@pytest.fixture
-def trained(toy: ModuleType) -> Callable[..., Summary]:
-    """Trains on the toy images into a folder, with what is given overridden."""
-
-    def run(folder: Path, recipe: Recipe, images: object = None, **named: object) -> Summary:
-        rows = named.pop("rows", toy.TRAINING_ROWS)
-        validation = named.pop("validation", toy.VALIDATION_ROWS)
-        named.setdefault("seed", 3)
-        made: Summary = train(
-            images if images is not None else toy.ToyImages(),  # type: ignore[arg-type]
-            rows,  # type: ignore[arg-type]
-            validation,  # type: ignore[arg-type]
-            recipe,
-            folder,
-            **named,  # type: ignore[arg-type]
-        )
-        return made
-
-    return run
 
 
 def _without_seconds(folder: Path) -> pd.DataFrame:
@@ -114,25 +92,6 @@ def test_no_global_state_is_left_changed(
     assert torch.get_num_threads() == threads
 
 
-class Interrupting:
-    """Images that send Ctrl-C when they are read for the N-th time."""
-
-    def __init__(self, toy: ModuleType, at: int) -> None:
-        self.inner = toy.ToyImages()
-        self.channels, self.shape = self.inner.channels, self.inner.shape
-        self.left = at
-
-    def images(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        self.left -= 1
-        if self.left == 0:
-            signal.raise_signal(signal.SIGINT)
-        pixels: npt.NDArray[np.float32] = self.inner.images(rows)
-        return pixels
-
-    def names(self, rows: npt.NDArray[np.int64]) -> list[str]:
-        return [str(row) for row in rows]
-
-
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("at", [1, 6])
 def test_ctrl_c_leaves_a_checkpoint_that_is_gone_on_from_bit_for_bit(
@@ -140,7 +99,7 @@ def test_ctrl_c_leaves_a_checkpoint_that_is_gone_on_from_bit_for_bit(
 ) -> None:
     recipe = toy.recipe(train={"checkpoint_steps": 1000})
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, recipe, Interrupting(toy, at))
+        trained(tmp_path, recipe, toy.Interrupting(at))
     assert (tmp_path / "checkpoints" / "checkpoint.safetensors").exists()
     assert not (tmp_path / "model.json").exists()
     trained(tmp_path, recipe)
@@ -199,7 +158,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, toy.recipe(), Interrupting(toy, 8))
+        trained(tmp_path, toy.recipe(), toy.Interrupting(8))
     newest = tmp_path / "checkpoints" / "checkpoint.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
     trained(tmp_path, toy.recipe())
@@ -408,7 +367,7 @@ def test_a_term_with_parameters_has_an_optimiser_of_its_own_and_resumes(
     terms = {**TERMS, "critic": Critic}
     trained(tmp_path / "unbroken", recipe, terms=terms)
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path / "broken", recipe, Interrupting(toy, 6), terms=terms)
+        trained(tmp_path / "broken", recipe, toy.Interrupting(6), terms=terms)
     trained(tmp_path / "broken", recipe, terms=terms)
     assert toy.hash_of(tmp_path / "broken") == toy.hash_of(tmp_path / "unbroken")
     newest = Path("checkpoints") / "checkpoint.safetensors"

@@ -45,6 +45,25 @@ class ToyImages:
         return [f"cell_{row}.npy" for row in rows]
 
 
+class Interrupting:
+    """Images that send Ctrl-C when they are read for the N-th time."""
+
+    def __init__(self, at: int) -> None:
+        self.inner = ToyImages()
+        self.channels, self.shape = self.inner.channels, self.inner.shape
+        self.left = at
+
+    def images(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+        pixels: npt.NDArray[np.float32] = self.inner.images(rows)
+        return pixels
+
+    def names(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        return [str(row) for row in rows]
+
+
 TRAINING_ROWS = np.arange(48, dtype=np.int64)
 VALIDATION_ROWS = np.arange(48, 64, dtype=np.int64)
 

@@ -1,0 +1,184 @@
+"""Terms by hand: what each says of batches that can be worked out on paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+import torch
+
+from phenovae.base.errors import TrainingError
+from phenovae.vae.model import Batch, Posterior, Reconstruction
+from phenovae.vae.model_files import Summary
+from phenovae.vae.networks import Encoded, Trunk
+from phenovae.vae.objectives import TERMS, Objective
+from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.terms.contrast import ViewContrast, WellContrast
+from phenovae.vae.terms.discriminator import DiscriminatorTerm
+from phenovae.vae.terms.mmd import MMDTerm
+from phenovae.vae.terms.term import Setting
+from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
+from phenovae.vae.terms.variance import VarianceTerm
+
+SETTING = Setting(
+    steps_per_epoch=10,
+    shape=(2, 16, 16),
+    latent=3,
+    stages=(4, 6),
+    trunk=Trunk((2, 3), 3),
+    slope=0.01,
+)
+NOTHING = Reconstruction(torch.zeros(0), torch.zeros(0))
+
+
+def batch(count: int, wells: list[int] | None = None) -> Batch:
+    return Batch(
+        torch.zeros(count, 2, 16, 16), wells=None if wells is None else torch.tensor(wells)
+    )
+
+
+def posterior(one: torch.Tensor, other: torch.Tensor | None = None) -> Posterior:
+    """A posterior whose coarsest stage is given for one view, or for both."""
+    nothing = torch.zeros(len(one), 3)
+    seen = None if other is None else Encoded(nothing, nothing, (other,))
+    return Posterior(nothing, nothing, nothing, (one,), seen)
+
+
+def without_head(term: ViewContrast | WellContrast | VarianceTerm) -> None:
+    term.head = torch.nn.Sequential(torch.nn.Identity())
+
+
+def test_two_cells_at_right_angles_are_told_apart_as_far_as_the_temperature_lets() -> None:
+    term = ViewContrast(ObjectiveOptions(), SETTING)
+    without_head(term)
+    cells = torch.tensor([[3.0, 0.0], [0.0, 5.0]])
+    loss = term(batch(2), posterior(cells, 2 * cells), NOTHING)
+    # every view has its partner at cosine 1, and two others at cosine 0
+    wanted = math.log(math.exp(1 / 0.2) + 2) - 1 / 0.2
+    assert loss.tolist() == pytest.approx([wanted, wanted])
+
+
+def test_cells_of_a_well_belong_together_and_a_lone_cell_to_its_other_view() -> None:
+    term = WellContrast(ObjectiveOptions(), SETTING)
+    without_head(term)
+    cells = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    loss = term(batch(3, wells=[4, 4, 9]), posterior(cells, cells), NOTHING)
+    alike = math.exp(1 / 0.2)
+    # a cell of the pair: three alike besides itself, two at cosine 0; the lone one: one and four
+    pair, lone = math.log(3 * alike + 2) - 5, math.log(alike + 4) - 5
+    assert loss.tolist() == pytest.approx([pair, pair, lone])
+
+
+def test_a_contrast_without_a_second_view_or_without_wells_says_so() -> None:
+    cells = torch.eye(2)
+    with pytest.raises(TrainingError, match="one view"):
+        ViewContrast(ObjectiveOptions(), SETTING)(batch(2), posterior(cells), NOTHING)
+    with pytest.raises(TrainingError, match="well of each cell"):
+        WellContrast(ObjectiveOptions(), SETTING)(batch(2), posterior(cells, cells), NOTHING)
+
+
+def test_variance_asks_for_likeness_spread_and_independence() -> None:
+    term = VarianceTerm(ObjectiveOptions(), SETTING)
+    without_head(term)
+    lively = torch.tensor([[2.0, 2.0], [-2.0, -2.0], [2.0, -2.0], [-2.0, 2.0]])
+    assert term(batch(4), posterior(lively, lively), NOTHING).tolist() == [0.0] * 4
+    bound = torch.tensor([[2.0, 2.0], [-2.0, -2.0]])
+    # covariance 8 of two dimensions: 2 · 8² / 2 for each view
+    assert term(batch(2), posterior(bound, bound), NOTHING).tolist() == pytest.approx([128.0] * 2)
+    still = torch.zeros(2, 2)
+    wanted = 25 * (1 - math.sqrt(1e-4))
+    assert term(batch(2), posterior(still, still), NOTHING).tolist() == pytest.approx([wanted] * 2)
+
+
+def test_draws_of_the_prior_have_no_discrepancy_and_others_have() -> None:
+    term = MMDTerm(ObjectiveOptions(), SETTING)
+    z = torch.randn(400, 3, generator=torch.Generator().manual_seed(1))
+    alike, shifted = (
+        float(term(batch(400), Posterior(each, each, each), NOTHING)[0]) for each in (z, z + 2)
+    )
+    assert abs(alike) < 0.02
+    assert shifted > 0.5
+    one = torch.zeros(1, 3)
+    assert term(batch(1), Posterior(one, one, one), NOTHING).tolist() == [0.0]
+
+
+def test_total_correlation_is_that_of_a_mixture_that_can_be_worked_out() -> None:
+    term = TotalCorrelationTerm(ObjectiveOptions(), SETTING)
+    sharp = torch.full((2, 2), -14.0)
+    bound = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
+    # two far points: the joint is ½ at each, the marginals give ¼; their ratio is 2
+    told = term(batch(2), Posterior(bound, sharp, bound), NOTHING)
+    assert told.tolist() == pytest.approx([math.log(2)] * 2, abs=1e-4)
+    free = torch.tensor([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
+    told = term(batch(4), Posterior(free, torch.full((4, 2), -14.0), free), NOTHING)
+    assert told.tolist() == pytest.approx([0.0] * 4, abs=1e-4)
+
+
+def test_stages_of_the_discriminator_come_in_one_after_the_other() -> None:
+    term = DiscriminatorTerm(ObjectiveOptions(), SETTING)
+    assert [term.stage_weight(0, step) for step in (0, 2500, 3750, 5000, 9999)] == [0, 0, 0.5, 1, 1]
+    assert [term.stage_weight(1, step) for step in (5000, 6250, 7500)] == [0, 0.5, 1]
+
+
+def test_maps_that_differ_cost_half_their_mean_square_for_every_value_of_an_image() -> None:
+    images, rebuilt = torch.zeros(2, 2, 16, 16), torch.zeros(2, 2, 16, 16)
+    rebuilt[1] = 1.0
+    seen = Batch(images, step=3750)
+    told = posterior(torch.zeros(2, 3))
+    for scaled in (True, False):
+        options = ObjectiveOptions.model_validate(
+            {"discriminator": {"scaled": scaled, "norm": "none"}}
+        )
+        term = DiscriminatorTerm(options, SETTING)
+        with torch.no_grad():
+            first = term.network.layers[0]
+            assert isinstance(first, torch.nn.Conv2d)
+            first.weight.zero_()
+            first.weight[:, :, 1, 1] = 1.0
+            assert first.bias is not None
+            first.bias.zero_()
+        loss = term(seen, told, Reconstruction(rebuilt, torch.zeros(2)))
+        # two channels of 1 add up to 2 at each of 8 x 8 places of two maps; half the weight
+        wanted = 0.5 * (256 * 4 if scaled else 0.5 * 4 * 128)
+        assert loss.tolist() == pytest.approx([0.0, wanted])
+
+
+def test_a_discriminator_learns_from_fresh_images_or_from_the_other_half() -> None:
+    mean = torch.rand(4, 2, 16, 16)
+    told = posterior(torch.zeros(4, 3))
+    rebuilt = Reconstruction(mean, torch.zeros(4))
+    fresh = DiscriminatorTerm(ObjectiveOptions(), SETTING)
+    assert Objective(ObjectiveOptions(terms=("kl", "discriminator")), SETTING).sees_fresh
+    with pytest.raises(TrainingError, match="no fresh images"):
+        fresh.own_loss(Batch(mean), told, rebuilt)
+    assert fresh.own_loss(Batch(mean, fresh=mean), told, rebuilt).shape == (4,)
+    halves = ObjectiveOptions.model_validate({"discriminator": {"real": "halves"}})
+    term = DiscriminatorTerm(halves, SETTING)
+    assert not term.sees_fresh
+    assert term.own_loss(Batch(mean), told, rebuilt).shape == (2,)
+
+
+@pytest.mark.parametrize("name", sorted(set(TERMS) - {"reconstruction", "kl"}))
+def test_every_term_trains_resumes_and_ends_in_the_same_bytes(
+    name: str,
+    toy: ModuleType,
+    trained: Callable[..., Summary],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    recipe = toy.recipe(
+        objective={
+            "terms": ("reconstruction", "kl", name),
+            "discriminator": {"delay": 1, "rise": 2},
+        },
+        train={"epochs": 2},
+        model={"norm": "batch", "channels": "apart"},
+    )
+    wells = torch.arange(64).numpy() // 4
+    whole, broken = (tmp_path_factory.mktemp(each) for each in ("whole", "broken"))
+    trained(whole, recipe, wells=wells, per_well=2)
+    with pytest.raises(KeyboardInterrupt):
+        trained(broken, recipe, toy.Interrupting(4), wells=wells, per_well=2)
+    trained(broken, recipe, wells=wells, per_well=2)
+    assert toy.hash_of(broken) == toy.hash_of(whole)
