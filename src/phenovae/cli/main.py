@@ -9,6 +9,7 @@ import typer
 
 from phenovae import __version__
 from phenovae.cli import (
+    ablate,
     audit,
     compare,
     config,
@@ -63,6 +64,7 @@ _VERBS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("protocols", protocols.command, "How treatments are scored: every protocol, explained."),
     ("compare", compare.command, "Which of some runs is better, and whether by more than noise."),
     ("report", report.command, "Stage: the report."),
+    ("ablate", ablate.command, "What each ingredient of a design is worth, in one table."),
     ("twin", twin.command, "Draw a synthetic screen with known truth."),
     ("audit", audit.command, "What a screen can answer, and what training has seen."),
     ("doctor", doctor.command, "What is wrong with the installation, a table or a run."),

@@ -34,7 +34,7 @@ class TotalCorrelationTerm:
     def __call__(
         self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction
     ) -> Tensor:
-        """Density of z less that of its parts: log q(z) less the sum of log q(z_j) (n,) [nats], but for a constant."""
+        """The log-density of z less those of its dimensions (n,) [nats], but for a constant."""
         del batch, reconstruction
         z, mu, logvar = posterior.z.float(), posterior.mu.float(), posterior.logvar.float()
         squares = (z.unsqueeze(1) - mu.unsqueeze(0)).square() * torch.exp(-logvar)

@@ -1,0 +1,244 @@
+"""An ablation: one design with one thing changed at a time, several seeds each, in one table."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError
+
+from phenovae.base.errors import InputError, PhenovaeError, UsageError
+from phenovae.base.files import read_json, write_json, write_text
+from phenovae.base.options import Options
+from phenovae.base.progress import SILENT, Progress
+from phenovae.pipeline import paths
+from phenovae.pipeline.config import load_config
+from phenovae.pipeline.examples import example, example_names
+from phenovae.pipeline.execute import run_all
+
+logger = logging.getLogger(__name__)
+
+TABLE = "ablation.md"
+RECORDS = "ablation.json"
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("probe", "cell-probe", "probe"),
+    ("NSC", "cells-mean", "NSC"),
+    ("NSCB", "cells-mean", "NSCB"),
+    ("whitened NSC", "cells-mean-whitened", "NSC"),
+    ("whitened NSCB", "cells-mean-whitened", "NSCB"),
+)
+"""Columns of the table: title, protocol, metric."""
+
+_NOTHING = "–"
+
+
+class Entry(Options):
+    """One row: what of the base is set otherwise."""
+
+    name: str = Field(description="what the row is called")
+    set: tuple[str, ...] = Field((), description="settings, as after --set")
+    needs: str = Field(
+        "", description="a setting that must be given for the row to run: weights of others, say"
+    )
+    remark: str = Field("", description="what to know of the row")
+
+
+class Ablation(Options):
+    """Rows of a table, and what they have in common."""
+
+    base: str = Field("bbbc021_crops", description="an example by name, or a configuration's path")
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="seeds of every row")
+    set: tuple[str, ...] = Field((), description="settings of every row")
+    entries: tuple[Entry, ...] = Field(min_length=1, description="the rows")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run of one row. `scores` by title of the column: value, low, high, correct, total."""
+
+    entry: str
+    seed: int
+    scores: Mapping[str, Mapping[str, float | int | None]]
+    elbo: float | None
+    steps: int
+    batch: int
+
+
+def read_ablation(path: Path) -> Ablation:
+    """An ablation from YAML. Raises UsageError where it is none."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError("there is no such ablation", where=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path.name} is no readable YAML: {error}", where=path) from error
+    try:
+        ablation = Ablation.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path.name} is no ablation: {key}: {first['msg']}", where=path) from None
+    names = [_slug(entry.name) for entry in ablation.entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"two rows have one name: {', '.join(twice)}", where=path)
+    return ablation
+
+
+def run_ablation(
+    ablation: Ablation,
+    out: Path,
+    settings: Sequence[str] = (),
+    *,
+    folder: Path = Path(),
+    only: Sequence[str] = (),
+    progress: Progress = SILENT,
+    tell: Callable[[str], None] = logger.info,
+) -> list[Scored]:
+    """Run what has not run yet, seed by seed, and write the table after every run.
+
+    Runs lie in `out/<row>/seed-<seed>` and are gone on with where they stopped; cells that one run
+    has cut are shared with the others. `folder` is where a relative base lies. A row that fails is
+    told and left out, and the others go on; raises PhenovaeError in the end where one did.
+    """
+    base = _base(ablation.base, folder)
+    chosen = [entry for entry in ablation.entries if not only or entry.name in only]
+    if unknown := sorted(set(only) - {entry.name for entry in ablation.entries}):
+        raise UsageError(f"no row is called {unknown[0]!r}")
+    given = {setting.partition("=")[0] for setting in settings}
+    waiting = [entry for entry in chosen if entry.needs and entry.needs not in given]
+    done: list[Scored] = []
+    failed: list[str] = []
+    cells: Path | None = None
+    for seed in ablation.seeds:
+        for entry in [each for each in chosen if each not in waiting]:
+            run = out / _slug(entry.name) / f"seed-{seed}"
+            config = load_config(base, [*ablation.set, *entry.set, *settings, f"seed={seed}"])
+            if cells is not None and not run.exists():
+                _share(cells, run)
+            tell(f"{entry.name}, seed {seed}")
+            try:
+                run_all(config, run, progress)
+            except PhenovaeError as error:
+                failed.append(f"{entry.name}, seed {seed}: {error}")
+                logger.warning("%s", failed[-1])
+                continue
+            cells = cells or run
+            done.append(_scored(entry.name, seed, run, config.train.batch))
+            _write(out, ablation, done, [each.name for each in waiting])
+    if failed:
+        raise PhenovaeError("not every row ran:\n" + "\n".join(f"  {each}" for each in failed))
+    return done
+
+
+def table_text(ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str] = ()) -> str:
+    """The table in Markdown: means over seeds, and the interval over compounds of the first."""
+    titles = [title for title, _, _ in COLUMNS]
+    heads = ["", *titles, "ELBO", "cells seen", "seeds"]
+    lines = [_line(heads), _line(["---", *("---:" for _ in heads[1:])])]
+    for entry in ablation.entries:
+        own = [each for each in done if each.entry == entry.name]
+        if own:
+            elbos = [each.elbo for each in own if each.elbo is not None]
+            lines.append(
+                _line(
+                    [
+                        entry.name,
+                        *(_cell([each.scores.get(title, {}) for each in own]) for title in titles),
+                        f"{statistics.mean(elbos):,.0f}" if elbos else _NOTHING,
+                        f"{own[0].steps * own[0].batch:,}",
+                        ", ".join(str(each.seed) for each in own),
+                    ]
+                )
+            )
+        elif entry.name in waiting:
+            told = f"not run: {entry.needs} was not given"
+            lines.append(_line([entry.name, told, *("" for _ in heads[2:])]))
+    remarks = [f"- {each.name}: {each.remark}" for each in ablation.entries if each.remark]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
+
+
+def _base(name: str, folder: Path) -> Path:
+    return example(name) if name in example_names() else folder / name
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", name).strip("-") or "row"
+
+
+def _share(run: Path, other: Path) -> None:
+    """Begin a run with what another has found of the cells; linked where the disk can."""
+    left = shutil.ignore_patterns(
+        paths.MODEL, paths.EMBEDDINGS, paths.PROFILES, paths.NEIGHBOURS, paths.REPORT, "*.partial"
+    )
+    shutil.copytree(run, other, ignore=left, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    # Shards of pixels are large and never changed, only replaced as a whole.
+    if Path(source).suffix == ".npy":
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+
+
+def _scored(name: str, seed: int, run: Path, batch: int) -> Scored:
+    found = read_json(run / paths.SCORES)
+    if not isinstance(found, list):
+        raise InputError("these are no scores", where=run / paths.SCORES)
+    records = [each for each in found if isinstance(each, dict) and each.get("features") == "model"]
+    scores: dict[str, Mapping[str, float | int | None]] = {}
+    for title, protocol, metric in COLUMNS:
+        for record in records:
+            named = str(record["protocol"]).removesuffix("+fit-all")
+            if (named, record["metric"]) == (protocol, metric):
+                keys = ("value", "low", "high", "correct", "total")
+                scores[title] = {key: record.get(key) for key in keys}
+    card = read_json(run / paths.MODEL / "model.json")
+    summary = card["summary"] if isinstance(card, dict) else {}
+    return Scored(name, seed, scores, summary.get("elbo"), int(summary.get("steps", 0)), batch)
+
+
+def _write(out: Path, ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str]) -> None:
+    write_text(out / TABLE, table_text(ablation, done, waiting))
+    write_json(
+        out / RECORDS,
+        [
+            {
+                "entry": each.entry,
+                "seed": each.seed,
+                "scores": dict(each.scores),
+                "elbo": each.elbo,
+                "steps": each.steps,
+                "batch": each.batch,
+            }
+            for each in done
+        ],
+    )
+
+
+def _cell(found: Sequence[Mapping[str, float | int | None]]) -> str:
+    told = [each for each in found if each.get("value") is not None]
+    if not told:
+        return _NOTHING
+    first = told[0]
+    if first.get("correct") is not None:
+        counts = [float(each["correct"] or 0) for each in told]
+        mean = f"{statistics.mean(counts):.1f}/{first['total']}"
+    else:
+        mean = f"{statistics.mean(float(each['value'] or 0) for each in told):.3f}"
+    low, high = first.get("low"), first.get("high")
+    return f"{mean} [{low:.2f}, {high:.2f}]" if low is not None and high is not None else mean
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
