@@ -1,0 +1,68 @@
+"""Ablations: rows of settings and seeds, one table that grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.pipeline.runs import call, of_crops
+
+from phenovae.base.errors import UsageError
+from phenovae.pipeline.ablation import read_ablation, table_text
+
+ROWS = """
+base: {base}
+seeds: [0, 1]
+entries:
+  - {{name: as it is}}
+  - {{name: "β = 8", set: [objective.beta=8], remark: less of the noise}}
+  - {{name: of others, needs: model.backbone}}
+"""
+
+
+def test_a_table_grows_by_rows_and_finished_runs_stay(
+    tiny: Path, made_crops: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.yaml"
+    rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
+    out = tmp_path / "runs"
+    asked = ["ablate", rows, "--out", out, *of_crops(made_crops), "--set", "report.umap=false"]
+    first = call(*asked, "--only", "as it is")
+    assert first.code == 0, first.err
+    scores = out / "as-it-is" / "seed-1" / "scores.json"
+    before = scores.stat().st_mtime_ns
+    told = call(*asked)
+    assert told.code == 0, told.err
+    assert scores.stat().st_mtime_ns == before
+    table = (out / "ablation.md").read_text(encoding="utf-8")
+    assert table in told.out
+    assert "| as it is | " in table
+    assert "0, 1 |" in table
+    assert "not run: model.backbone was not given" in table
+    assert "- β = 8: less of the noise" in table
+    one, other = ((out / row / "seed-0" / "cells" / "crops-00000.npy") for row in ("as-it-is", "8"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("entries: []", "entries"),
+        ("entries: [{name: a}, {name: a}]", "two rows have one name: a"),
+        ("entries: [{name: a, sets: []}]", "sets"),
+        ("entries: {", "no readable YAML"),
+    ],
+)
+def test_a_file_that_is_no_ablation_says_why(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "rows.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        read_ablation(path)
+
+
+def test_an_empty_table_has_its_heads(tmp_path: Path) -> None:
+    path = tmp_path / "rows.yaml"
+    path.write_text("entries: [{name: a}]", encoding="utf-8")
+    lines = table_text(read_ablation(path), []).splitlines()
+    assert lines[0].startswith("|  | probe | NSC | NSCB | whitened NSC | whitened NSCB | ELBO |")
+    assert len(lines) == 2
