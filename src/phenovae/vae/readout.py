@@ -80,9 +80,9 @@ def fit_coordinates(
     """Principal components of standardised features, each scaled to variance 1, the largest first.
 
     Blocks are rows (n, feature) of the cells that are learned from; each counts alike, whatever it
-    was treated with. Constant features are left out of the components. The sign of a component is
-    that which makes its largest weight positive. Raises TrainingError where there are fewer cells
-    than two.
+    was treated with. Features and components that do not vary are left out. The sign of a
+    component is that which makes its largest weight positive. Raises TrainingError where there are
+    fewer cells than two, or no feature varies.
     """
     count, shift = 0, np.zeros(0)
     first, second = np.zeros(0), np.zeros((0, 0))
@@ -102,12 +102,17 @@ def fit_coordinates(
     mean = first / count
     covariance = second / count - np.outer(mean, mean)
     spread = np.sqrt(np.maximum(np.diag(covariance), 0))
-    varies = spread > _CONSTANT * max(float(spread.max()), 1e-30)
+    varies = spread > _CONSTANT * spread.max()
+    if not varies.any():
+        raise TrainingError(
+            f"all {len(spread)} features are the same in every one of {count} cells",
+            mend="set model.readout.components to 0, or train longer",
+        )
     scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
     variances, axes = np.linalg.eigh(covariance * np.outer(scale, scale))
-    kept = min(options.components, int(varies.sum()), count - 1)
+    kept = min(options.components, int((variances > _CONSTANT * variances[-1]).sum()))
     variances, axes = variances[::-1][:kept], axes[:, ::-1][:, :kept]
     signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(kept)])
     ridge = options.ridge * variances[0]
-    matrix = scale[:, None] * (axes * signs) / np.sqrt(np.maximum(variances, 1e-12) + ridge)
+    matrix = scale[:, None] * (axes * signs) / np.sqrt(variances + ridge)
     return Coordinates(shift + mean, matrix)
