@@ -6,6 +6,9 @@ from pathlib import Path
 
 from phenovae.base.errors import UsageError, nearest
 
+_TABLES = {"ablation"}
+"""Examples that are no configuration of a run."""
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -15,8 +18,8 @@ def _folder() -> Path:
 
 
 def example_names() -> list[str]:
-    """Names of the examples there are."""
-    return sorted(path.stem for path in _folder().glob("*.yaml"))
+    """Names of the configurations among the examples."""
+    return sorted({path.stem for path in _folder().glob("*.yaml")} - _TABLES)
 
 
 def example(name: str) -> Path:
