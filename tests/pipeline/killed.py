@@ -39,7 +39,7 @@ def _owner(moment: str) -> tuple[object, str]:
     if moment == "latents":
         from phenovae.vae import blocks
 
-        return blocks, "_posterior_means"
+        return blocks, "_embeddings"
     return Path, "replace"
 
 
