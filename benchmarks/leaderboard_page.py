@@ -107,8 +107,8 @@ def _table(rows: Sequence[tuple[str, Mapping[str, Record]]], what: str) -> str:
     reasons = {
         str(each["reason"]): None
         for _, found in rows
-        for each in found.values()
-        if each.get("value") is None and each.get("reason")
+        for metric, each in found.items()
+        if metric in metrics and each.get("value") is None and each.get("reason")
     }
     return "\n\n".join(["\n".join(lines), *(_filled(f"{_NOTHING}: {each}.") for each in reasons)])
 
