@@ -28,6 +28,9 @@ _HEADINGS = {
 }
 
 
+_FIRST = {"NSC", "NSCB", "probe"}
+
+
 def run_and_tell(config: Config, run: Path, console: Console, *, resume: bool = True) -> int:
     """Run every stage, print the scores and the report's path; return the inputs left unread."""
     finished = run_all(config, run, console.progress, resume=resume)
@@ -88,12 +91,16 @@ def tell_design(run: Path) -> None:
 
 
 def tell_scores(run: Path) -> None:
-    """Print the scores of a run as a table of text, and where its report is."""
+    """Print the first scores of a run as a table of text, and where all and the report are."""
     scores = run / paths.SCORES
     found = read_json(scores) if scores.exists() else []
     records = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    if records:
-        tell_records(records)
+    first = [record for record in records if record["metric"] in _FIRST]
+    if first:
+        tell_records(first)
+        more = len(records) - len(first)
+        if more:
+            typer.echo(f"{more} more (average precision, replicates, batches): {scores}, report")
     else:
         typer.echo("no treatment could be scored; the report says why")
     typer.echo(f"report: {run / paths.REPORT}")
@@ -158,7 +165,8 @@ def _row(record: dict[str, object]) -> tuple[str, str, str, str, str]:
     if not isinstance(value, int | float):
         shown = "not scored"
     elif record.get("correct") is not None:
-        counts = f"{record['correct']:g}/{record['total']}"
+        # A tie between mechanisms counts for its share.
+        counts = f"{record['correct']:.4g}/{record['total']}"
         macro = record.get("headline") == "macro_compound"
         shown = f"{value:.1%} of compounds" if macro else f"{counts} = {value:.1%}"
     else:
