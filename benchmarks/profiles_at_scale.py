@@ -144,7 +144,7 @@ def phenovae(path: Path) -> dict[str, object]:
 
 def probe(path: Path) -> dict[str, object]:
     """The cell probe of the file by this package."""
-    from phenovae.evaluate.scores import evaluate_probe
+    from phenovae.evaluate.probe_records import evaluate_probe
     from phenovae.profiles.reading import read_features
 
     record = evaluate_probe(read_features(path).features, seed=SEED, draws=DRAWS)
