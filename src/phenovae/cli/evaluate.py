@@ -22,6 +22,7 @@ from phenovae.cli.foreign_options import (
     MinReplicateCorrelation,
     MoA,
     NegativeControls,
+    Normalize,
     choice_of,
     one_of,
     reading_of,
@@ -66,15 +67,7 @@ def command(
             help="Protocol; else the one that made the table, or caicedo2018; repeatable.",
         ),
     ] = None,
-    normalize: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--normalize",
-            metavar="NAME",
-            help="Transform in place of the protocol's own: zscore, robust-z, percentile, sphere, "
-            "coral, tvn (sphere, then coral) or none; repeatable, in order.",
-        ),
-    ] = None,
+    normalize: Normalize = None,
     regularization: Annotated[
         float | None,
         typer.Option("--regularization", min=0, metavar="λ", help="λ of sphere and coral."),

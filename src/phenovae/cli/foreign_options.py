@@ -36,6 +36,15 @@ LevelName = Annotated[
         help="What a row is: cell, site, well, plate or treatment; else told by the columns.",
     ),
 ]
+Normalize = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--normalize",
+        metavar="NAME",
+        help="Transform in place of the protocol's own: zscore, robust-z, percentile, sphere, "
+        "coral, tvn (sphere, then coral) or none; repeatable, in order.",
+    ),
+]
 DropFeatures = Annotated[
     list[str] | None,
     typer.Option(
@@ -159,14 +168,12 @@ def reading_of(
     ignore_unmatched: bool,
 ) -> ReadOptions:
     """How a table is read, as options say it."""
-    from phenovae.profiles.levels import LEVELS
+    from phenovae.profiles.levels import Level
     from phenovae.profiles.reading import ReadOptions
     from phenovae.screen.roles import RoleRules
 
     named = dict(_pair(text) for text in columns or [])
-    found = next((each for each in LEVELS if each == level), None)
-    if level is not None and found is None:
-        raise UsageError(f"--level is not {level!r}", mend=nearest(level, LEVELS))
+    found: Level | None = one_of(level, Level, "--level")
     rules = RoleRules(negative_controls=tuple(negative_controls or ("DMSO",)))
     return ReadOptions(
         name or "", found, named, choice, ignore_unmatched, rules, batch_pattern or None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phenovae.base.errors import UsageError, nearest
+from phenovae.base.errors import UsageError
+from phenovae.cli.foreign_options import Normalize, one_of
 from phenovae.cli.shared import Again, ConfigFile, RunFolder, Settings, run_stage_verb
 
 if TYPE_CHECKING:
@@ -42,15 +43,7 @@ def command(
             "--protocol", metavar="NAME", help="Protocol that makes the file; else the run's first."
         ),
     ] = None,
-    normalize: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--normalize",
-            metavar="NAME",
-            help="Transform in place of the protocol's own: zscore, robust-z, percentile, sphere, "
-            "coral, tvn (sphere, then coral) or none; repeatable, in order.",
-        ),
-    ] = None,
+    normalize: Normalize = None,
 ) -> None:
     """Make profiles of treatments from the model's embedding, by every protocol, and write rows of
     any level by one of them.
@@ -67,14 +60,12 @@ def command(
         run_stage_verb(context, "profile", run, config, settings, again=again)
         return
     from phenovae.pipeline.profiles_out import Wanted
-    from phenovae.profiles.levels import LEVELS
+    from phenovae.profiles.levels import Level
     from phenovae.profiles.writing import kind_of
 
-    found = next((each for each in LEVELS if each == (level or "treatment")), None)
-    if found is None:
-        raise UsageError(f"--level is not {level!r}", mend=nearest(str(level), LEVELS))
+    found: Level | None = one_of(level, Level, "--level")
     kind_of(out)
-    wanted = Wanted(found, protocol or "", tuple(normalize or ()))
+    wanted = Wanted(found or "treatment", protocol or "", tuple(normalize or ()))
     run_stage_verb(context, "profile", run, config, settings, again=again)
     _write(run, config, settings, wanted, out)
 

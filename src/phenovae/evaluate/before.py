@@ -5,8 +5,7 @@ from __future__ import annotations
 from phenovae.base.errors import InputError
 from phenovae.evaluate.comparing import Model, differ
 from phenovae.evaluate.neighbours import NeighbourScore, score_neighbours
-from phenovae.evaluate.scores import METRICS, Evaluation, Record
-from phenovae.evaluate.statistics import bootstrap
+from phenovae.evaluate.scores import METRICS, Evaluation, Record, share_right
 from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import make_profiles
 
@@ -49,25 +48,14 @@ def add_before(features: Features, evaluation: Evaluation, *, draws: int, seed: 
 def _told(
     before: NeighbourScore, after: NeighbourScore, stream: str, draws: int, seed: int
 ) -> Record:
-    rows, correct = before.rows, before.correct
-    interval = bootstrap(
-        rows["Right"].tolist(),
-        rows["Metadata_Compound"].tolist(),
-        draws=draws,
-        seed=seed,
-        name=stream,
-    )
     moved = differ(
         Model("with transforms", (after.rows,), trained=False),
-        Model("without", (rows,), trained=False),
+        Model("without", (before.rows,), trained=False),
         draws=draws,
         seed=seed,
     )
     return {
-        "value": correct / before.total,
-        "correct": int(correct) if correct.is_integer() else correct,
-        "low": interval.low,
-        "high": interval.high,
+        **share_right(before, stream, draws=draws, seed=seed),
         "difference": moved.difference,
         "difference_low": moved.interval.low,
         "difference_high": moved.interval.high,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phenovae.base.errors import InputError
 from phenovae.evaluate.probe import Probe, run_probe, run_well_probe
-from phenovae.evaluate.scores import MECHANISM, PLAIN, Record, Told
+from phenovae.evaluate.scores import PLAIN, Record, Told, blank_record
 from phenovae.evaluate.statistics import DRAWS
 from phenovae.profiles.features import Features, FeatureTable
 from phenovae.profiles.recipe import Recipe
@@ -39,24 +39,7 @@ def evaluate_well_probe(
 
 
 def _record(metric: str, features: Features, probe: Probe | None, seed: int, told: Told) -> Record:
-    base: Record = {
-        "features": features.name,
-        "protocol": _PROTOCOLS[metric],
-        "version": _VERSION,
-        "variant": told.variant,
-        "track": told.training.track,
-        "kind": MECHANISM,
-        "metric": metric,
-        "value": None,
-        "correct": None,
-        "total": 0,
-        "low": None,
-        "high": None,
-        "seed": seed,
-        "cells": 0,
-        "dimensions": len(features.columns),
-        "training": told.training.as_dict(),
-    }
+    base = blank_record(features, (_PROTOCOLS[metric], _VERSION), metric, seed, told)
     if probe is None:
         return {**base, "reason": "fewer than two mechanisms have two compounds"}
     of_wells_alone = metric == WELL_PROBE and not knows_cells(features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -153,9 +154,28 @@ def base_record(
 ) -> Record:
     """What a record says before anything is scored; it has no value yet."""
     return {
+        **blank_record(features, (protocol.name, protocol.version), metric, seed, told, kind),
+        "controls": 0,
+        "fitted_on": {"wells": protocol.recipe.fit_on, "rows": 0},
+        "level": features.level,
+        "parameters": protocol.model_dump(mode="json"),
+    }
+
+
+def blank_record(
+    features: Features,
+    protocol: tuple[str, int],
+    metric: str,
+    seed: int,
+    told: Told,
+    kind: str = MECHANISM,
+) -> Record:
+    """What every record says, of a protocol by name and version; it has no value yet."""
+    name, version = protocol
+    return {
         "features": features.name,
-        "protocol": protocol.name,
-        "version": protocol.version,
+        "protocol": name,
+        "version": version,
         "variant": told.variant,
         "track": told.training.track,
         "kind": kind,
@@ -167,12 +187,8 @@ def base_record(
         "high": None,
         "seed": seed,
         "cells": 0,
-        "controls": 0,
-        "fitted_on": {"wells": protocol.recipe.fit_on, "rows": 0},
         "dimensions": len(features.columns),
-        "level": features.level,
         "training": told.training.as_dict(),
-        "parameters": protocol.model_dump(mode="json"),
     }
 
 
@@ -196,29 +212,19 @@ def _scored(
 ) -> Record:
     rows = outcome.rows
     by_compound = protocol.headline == "macro_compound"
-    interval = bootstrap(
-        rows["Right"].tolist(),
-        rows["Metadata_Compound"].tolist(),
-        draws=draws,
-        seed=seed,
-        name=stream,
-        by_compound=by_compound,
-    )
     null = permute(
         outcome, treatments, draws=draws, seed=seed, name=stream, by_compound=by_compound
     )
-    correct = outcome.correct
+    right = share_right(outcome, stream, draws=draws, seed=seed, by_compound=by_compound)
     averages = {
-        "micro": correct / outcome.total,
+        "micro": right["value"],
         "macro_compound": _macro(rows, "Metadata_Compound"),
         "macro_moa": _macro(rows, "Metadata_MoA"),
     }
     return {
+        **right,
         "value": averages[protocol.headline],
-        "correct": int(correct) if correct.is_integer() else correct,
         "total": outcome.total,
-        "low": interval.low,
-        "high": interval.high,
         "headline": protocol.headline,
         "p_value": null.p_value,
         "null_mean": null.mean,
@@ -236,6 +242,43 @@ def _scored(
             for row in rows.loc[rows["Right"] < 1].itertuples()
         ],
         "by_moa": by_mechanism(rows),
+    }
+
+
+class Outcome(typing.Protocol):
+    """How treatments were judged: a row each, with Right and Metadata_Compound."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row for each treatment that was asked about."""
+
+    @property
+    def correct(self) -> float:
+        """How many are right; a tie counts for its share."""
+
+    @property
+    def total(self) -> int:
+        """How many were asked about."""
+
+
+def share_right(
+    outcome: Outcome, stream: str, *, draws: int, seed: int, by_compound: bool = False
+) -> Record:
+    """Share and number of the right, and the interval over compounds, as a record has them."""
+    interval = bootstrap(
+        outcome.rows["Right"].tolist(),
+        outcome.rows["Metadata_Compound"].tolist(),
+        draws=draws,
+        seed=seed,
+        name=stream,
+        by_compound=by_compound,
+    )
+    correct = outcome.correct
+    return {
+        "value": correct / outcome.total,
+        "correct": int(correct) if correct.is_integer() else correct,
+        "low": interval.low,
+        "high": interval.high,
     }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phenovae.evaluate.retrieval_records import KEPT, treatments_alone
-from phenovae.evaluate.scores import METRICS, Evaluation, Record, by_mechanism
-from phenovae.evaluate.statistics import bootstrap
+from phenovae.evaluate.scores import METRICS, Evaluation, Record, by_mechanism, share_right
 from phenovae.evaluate.votes import VoteScore, score_votes
 
 
@@ -43,22 +42,11 @@ def vote_records(
 
 
 def _told(votes: VoteScore, stream: str, draws: int, seed: int) -> Record:
-    rows, correct = votes.rows, votes.correct
-    interval = bootstrap(
-        rows["Right"].tolist(),
-        rows["Metadata_Compound"].tolist(),
-        draws=draws,
-        seed=seed,
-        name=stream,
-    )
     return {
-        "value": correct / votes.total,
-        "correct": int(correct) if correct.is_integer() else correct,
+        **share_right(votes, stream, draws=draws, seed=seed),
         "total": votes.total,
-        "low": interval.low,
-        "high": interval.high,
         "headline": "micro",
         "ties": votes.ties,
         "unscorable": list(votes.unscorable),
-        "by_moa": by_mechanism(rows),
+        "by_moa": by_mechanism(votes.rows),
     }

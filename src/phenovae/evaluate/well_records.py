@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from phenovae.base.errors import InputError
+from phenovae.base.hush import hushed
 from phenovae.evaluate.measures import Measures
 from phenovae.evaluate.mixing_records import WELLS, alike_wells, classifier_told, mixing_told
 from phenovae.evaluate.protocol import Protocol
@@ -62,7 +62,8 @@ class _Asking:
         self._before: WellProfiles | None = None
         self._reason = ""
         try:
-            with _said_already():
+            # Profiles of treatments were made by the same transforms: what warns was said.
+            with hushed("phenovae.profiles", logging.ERROR):
                 self._wells = make_wells(features, protocol.recipe)
                 if measures.before_transforms and protocol.recipe.transforms:
                     self._before = make_wells(features, protocol.untransformed().recipe)
@@ -126,18 +127,6 @@ class _Asking:
             return {**base, **measure(wells, before)}
         except InputError as error:
             return {**base, "reason": error.what}
-
-
-@contextmanager
-def _said_already() -> Iterator[None]:
-    """Profiles of treatments were made by the same transforms, and what these warn of was said."""
-    logger = logging.getLogger("phenovae.profiles")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def _cells(features: Features, wells: WellProfiles, role: str) -> int:

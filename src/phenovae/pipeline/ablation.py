@@ -9,7 +9,7 @@ import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,7 @@ from phenovae.pipeline import paths
 from phenovae.pipeline.config import load_config
 from phenovae.pipeline.examples import example, example_names
 from phenovae.pipeline.execute import run_all
+from phenovae.vae.file_names import CARD
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +204,7 @@ def _scored(name: str, seed: int, run: Path, batch: int) -> Scored:
             if (named, record["metric"]) == (protocol, metric):
                 keys = ("value", "low", "high", "correct", "total")
                 scores[title] = {key: record.get(key) for key in keys}
-    card = read_json(run / paths.MODEL / "model.json")
+    card = read_json(run / paths.MODEL / CARD)
     summary = card["summary"] if isinstance(card, dict) else {}
     return Scored(name, seed, scores, summary.get("elbo"), int(summary.get("steps", 0)), batch)
 
@@ -212,17 +213,7 @@ def _write(out: Path, ablation: Ablation, done: Sequence[Scored], waiting: Seque
     write_text(out / TABLE, table_text(ablation, done, waiting))
     write_json(
         out / RECORDS,
-        [
-            {
-                "entry": each.entry,
-                "seed": each.seed,
-                "scores": dict(each.scores),
-                "elbo": each.elbo,
-                "steps": each.steps,
-                "batch": each.batch,
-            }
-            for each in done
-        ],
+        [asdict(each) for each in done],
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from phenovae.base.errors import PhenovaeError, UsageError
+from phenovae.base.hush import hushed
 from phenovae.base.options import Options
 from phenovae.base.progress import Progress
 
@@ -118,7 +119,9 @@ def _client(scheduler: str | None, count: int) -> Iterator[Client]:
         "distributed.scheduler.allowed-failures": _TRIES_WHERE_KILLED - 1,
         "distributed.comm.timeouts.connect": _ANSWER_WITHIN,
     }
-    with dask.config.set(settings), _quiet(), _own_environment():
+    # The engine speaks of its workers, and ours says what matters of them.
+    engine = hushed("distributed", logging.CRITICAL)
+    with dask.config.set(settings), engine, _own_environment():
         if scheduler is not None:
             try:
                 client = Client(scheduler, timeout=_ANSWER_WITHIN, set_as_default=False)
@@ -144,18 +147,6 @@ def _client(scheduler: str | None, count: int) -> Iterator[Client]:
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the engine's own messages about its workers to errors: ours say what matters."""
-    engine = logging.getLogger("distributed")
-    before = engine.level
-    engine.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        engine.setLevel(before)
 
 
 @contextmanager

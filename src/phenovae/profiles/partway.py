@@ -8,23 +8,22 @@ from dataclasses import dataclass
 import pandas as pd
 
 from phenovae.base.errors import InputError, UsageError
-from phenovae.profiles.aggregate import aggregate
 from phenovae.profiles.features import Features, Mask, Matrix
 from phenovae.profiles.levels import Level, above
 from phenovae.profiles.places import Places
 from phenovae.profiles.recipe import (
     Recipe,
     Rows,
+    averaged_into,
     fitting_rows,
     level_of_transforms,
-    transformed_rows,
+    transformed_at,
     with_roles_of,
 )
 from phenovae.profiles.streaming import (
+    blocks_at,
     enough_cells,
     first_average,
-    fitted_blocks,
-    read_pieces,
     wanted_blocks,
 )
 from phenovae.profiles.transforming import Transforms
@@ -85,7 +84,7 @@ def rows_at(features: Features, recipe: Recipe, level: Level) -> Partway:
     if level in ("plate", "treatment"):
         metadata = with_roles_of(recipe, metadata)
     if level == features.level:
-        found = _as_they_come(features, recipe, metadata, transforms, enough, apply=transformed)
+        found = _as_they_come(features, recipe, metadata, transforms, enough, at)
     else:
         found = _averaged(features, recipe, metadata, transforms, enough, level, at)
     done = Done(transformed, at, transforms.fitted_on if transformed else 0, left_out)
@@ -110,13 +109,10 @@ def _as_they_come(
     metadata: pd.DataFrame,
     transforms: Transforms,
     enough: Mask,
-    *,
-    apply: bool,
+    at: Level,
 ) -> tuple[pd.DataFrame, Iterator[Matrix]]:
-    source = read_pieces(features)
-    if apply:
-        controls = fitting_rows(metadata, recipe) & enough
-        source = fitted_blocks(features, metadata, transforms, controls, enough)
+    controls = fitting_rows(metadata, recipe) & enough
+    source = blocks_at(at, features, metadata, transforms, controls, enough)
     inside = metadata.loc[enough]
     found = wanted_blocks(source, enough, Places.of(inside), transforms)
     return inside, (values for _, values in found)
@@ -137,19 +133,12 @@ def _averaged(
         for step in recipe.levels
         if above(step.level, features.level) and not above(step.level, level)
     ]
-    if at == features.level:
-        source = fitted_blocks(features, metadata, transforms, controls, enough)
-    else:
-        source = read_pieces(features)
+    source = blocks_at(at, features, metadata, transforms, controls, enough)
     averaged = first_average(
         source, features, metadata, enough, transforms, first.level, first.average, first.trim
     )
     rows = Rows(*averaged, first.level)
     for step in others:
-        if rows.level == at:
-            rows = transformed_rows(rows, transforms, recipe)
-        found = aggregate(rows.metadata, rows.values, step.level, step.average, step.trim)
-        rows = Rows(*found, step.level)
-    if rows.level == at:
-        rows = transformed_rows(rows, transforms, recipe)
+        rows = averaged_into(step, transformed_at(at, rows, transforms, recipe))
+    rows = transformed_at(at, rows, transforms, recipe)
     return rows.metadata, iter([rows.values])

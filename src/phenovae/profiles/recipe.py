@@ -18,7 +18,7 @@ from phenovae.profiles.features import Features, Mask, Matrix
 from phenovae.profiles.levels import LEVELS, Level, above
 from phenovae.profiles.normalise import TransformOptions
 from phenovae.profiles.places import Places
-from phenovae.profiles.streaming import enough_cells, first_average, fitted_blocks, read_pieces
+from phenovae.profiles.streaming import blocks_at, enough_cells, first_average
 from phenovae.profiles.transforming import Transforms
 from phenovae.screen.sites import Role
 
@@ -150,22 +150,17 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
         wanted = _profiled(metadata, recipe, with_controls=with_controls) & enough
     elif transforms.transductive:
         wanted = enough
-    if at == features.level:
-        source = fitted_blocks(features, metadata, transforms, controls, enough)
-    else:
-        source = read_pieces(features)
+    source = blocks_at(at, features, metadata, transforms, controls, enough)
     averaged = first_average(
         source, features, metadata, wanted, transforms, first.level, first.average, first.trim
     )
     rows = Rows(*averaged, first.level)
     for step in others:
-        if rows.level == at:
-            rows = transformed_rows(rows, transforms, recipe)
+        rows = transformed_at(at, rows, transforms, recipe)
         if step.level == "treatment":
             keep = _profiled(rows.metadata, recipe, with_controls=with_controls)
             rows = Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
-        found = aggregate(rows.metadata, rows.values, step.level, step.average, step.trim)
-        rows = Rows(*found, step.level)
+        rows = averaged_into(step, rows)
     told = rows.metadata.reset_index(drop=True)
     controlled = told["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)
     told["Metadata_MoA"] = told["Metadata_MoA"].where(~controlled, told["Metadata_Compound"])
@@ -237,8 +232,16 @@ def with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(Metadata_Role=roles)
 
 
-def transformed_rows(rows: Rows, transforms: Transforms, recipe: Recipe) -> Rows:
-    """Rows with the transforms fitted on some of them and applied to all."""
+def averaged_into(step: Step, rows: Rows) -> Rows:
+    """Rows averaged into the level of a step."""
+    found = aggregate(rows.metadata, rows.values, step.level, step.average, step.trim)
+    return Rows(*found, step.level)
+
+
+def transformed_at(at: Level, rows: Rows, transforms: Transforms, recipe: Recipe) -> Rows:
+    """Rows with the transforms fitted on some and applied to all, if they are of the level `at`."""
+    if rows.level != at:
+        return rows
     controls = fitting_rows(rows.metadata, recipe)
     values = transforms.fit_and_apply(rows.values, Places.of(rows.metadata), controls)
     return Rows(rows.metadata, values, rows.level)

@@ -22,6 +22,20 @@ logger = logging.getLogger(__name__)
 _TAKEN = 64 << 20
 
 
+def blocks_at(
+    at: Level,
+    features: Features,
+    metadata: pd.DataFrame,
+    transforms: Transforms,
+    controls: Mask,
+    enough: Mask,
+) -> Iterator[Matrix]:
+    """Blocks of features; the transforms are fitted first, where they act at this level."""
+    if at == features.level:
+        return fitted_blocks(features, metadata, transforms, controls, enough)
+    return read_pieces(features)
+
+
 def fitted_blocks(
     features: Features, metadata: pd.DataFrame, transforms: Transforms, controls: Mask, enough: Mask
 ) -> Iterator[Matrix]:

@@ -95,7 +95,8 @@ def epoch_batches(
     random = generator(seed, "train", purpose, epoch)
     if wells is not None and together > 1 and size >= 2 * together:
         own = np.ones(len(rows)) if weights is None else weights
-        return [_of_wells(rows, own, wells[rows], size, together, random) for _ in range(count)]
+        known = _Wells(rows, own, wells[rows])
+        return [known.draw(size, together, random) for _ in range(count)]
     if weights is None:
         order = random.permutation(rows)
     else:
@@ -109,28 +110,36 @@ def epoch_batches(
     return [order[start * size : (start + 1) * size] for start in range(count)]
 
 
-def _of_wells(
-    rows: Rows,
-    weights: npt.NDArray[np.float64],
-    wells: Rows,
-    size: int,
-    together: int,
-    random: np.random.Generator,
-) -> Rows:
-    """A batch of so many cells of each of some wells; wells of few cells give some twice."""
-    chance = np.bincount(wells, weights)
-    some = np.flatnonzero(chance)
-    count = -(-size // together)
-    chosen = random.choice(
-        some, size=count, replace=count > len(some), p=chance[some] / chance.sum()
-    )
-    drawn = []
-    for well in chosen:
-        cells = np.flatnonzero(wells == well)
-        share = weights[cells] / weights[cells].sum()
-        drawn.append(random.choice(cells, together, replace=len(cells) < together, p=share))
-    batch: Rows = rows[np.concatenate(drawn)[:size]]
-    return batch
+class _Wells:
+    """Rows by their well, for batches of some cells of each of some wells."""
+
+    def __init__(self, rows: Rows, weights: npt.NDArray[np.float64], wells: Rows) -> None:
+        order = np.argsort(wells, kind="stable")
+        starts = np.flatnonzero(np.diff(wells[order], prepend=-1))
+        self._cells = np.split(rows[order], starts[1:])
+        parts = np.split(weights[order], starts[1:])
+        totals = np.array([part.sum() for part in parts])
+        self._drawn = np.flatnonzero(totals)
+        self._chance = totals[self._drawn] / totals.sum()
+        self._shares = [
+            part / total if total else part for part, total in zip(parts, totals, strict=True)
+        ]
+
+    def draw(self, size: int, together: int, random: np.random.Generator) -> Rows:
+        """A batch of `together` cells a well; wells of fewer cells give some twice."""
+        count = -(-size // together)
+        twice = count > len(self._drawn)
+        drawn = [
+            random.choice(
+                self._cells[well],
+                together,
+                replace=len(self._cells[well]) < together,
+                p=self._shares[well],
+            )
+            for well in random.choice(self._drawn, size=count, replace=twice, p=self._chance)
+        ]
+        batch: Rows = np.concatenate(drawn)[:size]
+        return batch
 
 
 def read_ahead(

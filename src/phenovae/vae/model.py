@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from phenovae.base.seeds import integer
 from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, make_likelihood
-from phenovae.vae.networks import NETWORKS, Encoded, Encoder, Shape
+from phenovae.vae.networks import NETWORKS, Encoded, Encoder, Shape, in_fast_order
 from phenovae.vae.options import ModelOptions
 
 
@@ -113,9 +113,7 @@ class VAE(nn.Module):
         `other` images are encoded in the same pass, so that both views share one normalisation of
         the batch, and are not decoded.
         """
-        both = images if other is None else torch.cat([images, other])
-        if other is not None and images.device.type != "mps":
-            both = both.contiguous(memory_format=torch.channels_last)
+        both = images if other is None else in_fast_order(torch.cat([images, other]))
         mu, logvar, stages = self.encoder(both)
         count = len(images)
         z = mu[:count] + noise * torch.exp(0.5 * logvar[:count])

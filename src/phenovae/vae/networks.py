@@ -140,10 +140,15 @@ class Decoder(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         """Means of the pixels of a batch of latents."""
         small = self.activation(self.linear(latents)).unflatten(1, self.start)
-        if latents.device.type != "mps":
-            small = small.contiguous(memory_format=torch.channels_last)
-        images: Tensor = self.layers(small)
+        images: Tensor = self.layers(in_fast_order(small))
         return images
+
+
+def in_fast_order(images: Tensor) -> Tensor:
+    """The same maps (n, channel, height, width), laid out as convolutions on their device like."""
+    if images.device.type == "mps":
+        return images
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def convolutional(*widths: int, kernel: int = 5) -> Builder:

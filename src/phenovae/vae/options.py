@@ -77,26 +77,29 @@ class ModelOptions(Options):
     readout: ReadoutOptions = Field(default_factory=lambda: ReadoutOptions())
 
 
-class ContrastOptions(Options):
-    """A contrast between the cells of a batch."""
+class ProjectionOptions(Options):
+    """A term that compares projections of two views."""
 
-    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a nat]")
-    temperature: float = Field(
-        0.2, gt=0, description="what cosines are divided by: lower looks at the nearest alone"
-    )
+    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a unit of its loss]")
     hidden: int = Field(256, ge=1, description="hidden units of the projection")
     width: int = Field(128, ge=1, description="dimensions that cells are compared in")
 
 
-class VarianceOptions(Options):
+class ContrastOptions(ProjectionOptions):
+    """A contrast between the cells of a batch."""
+
+    temperature: float = Field(
+        0.2, gt=0, description="what cosines are divided by: lower looks at the nearest alone"
+    )
+
+
+class VarianceOptions(ProjectionOptions):
     """Likeness of two views, variance and covariance of what they are projected to."""
 
     weight: float = Field(20.0, ge=0, description="weight of the term [nats a unit of its loss]")
     likeness: float = Field(25.0, ge=0, description="weight of the likeness of the views")
     variance: float = Field(25.0, ge=0, description="weight of the dimensions' variance")
     covariance: float = Field(1.0, ge=0, description="weight of the dimensions' covariance")
-    hidden: int = Field(256, ge=1, description="hidden units of the projection")
-    width: int = Field(128, ge=1, description="dimensions of the projection")
 
 
 class MMDOptions(Options):

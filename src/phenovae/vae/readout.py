@@ -14,7 +14,7 @@ from phenovae.base.errors import TrainingError
 from phenovae.vae.augment import VIEWS, view
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.model import VAE
-from phenovae.vae.networks import Encoded, Encoder
+from phenovae.vae.networks import Encoded, Encoder, in_fast_order
 from phenovae.vae.options import ReadoutOptions
 from phenovae.vae.validation import to_device
 
@@ -40,10 +40,7 @@ def features_of(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Te
     """What is taken of the encoder (n, feature), averaged over the views that are asked for."""
     total = _taken(encoder, images, options)
     for number in range(1, VIEWS if options.views == VIEWS else 1):
-        turned = view(images, number)
-        if images.device.type != "mps":
-            turned = turned.contiguous(memory_format=torch.channels_last)
-        total = total + _taken(encoder, turned, options)
+        total = total + _taken(encoder, in_fast_order(view(images, number)), options)
     mean: Tensor = total / options.views
     return mean
 

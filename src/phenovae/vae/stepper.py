@@ -124,6 +124,11 @@ class Stepper:
         figures["gradient"] = norm + sum(own.values())
         return figures
 
+    def changed(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """A view of images, changed as the options say."""
+        view = augment(images, self.augmentation, random)
+        return view.contiguous(memory_format=torch.channels_last)
+
     def _batch(
         self,
         pixels: Pixels,
@@ -135,9 +140,7 @@ class Stepper:
         device, rank = self.fabric.device, self.fabric.global_rank
 
         def changed(images: Pixels, purpose: str) -> Tensor:
-            random = self._random(purpose, step, rank)
-            view = augment(to_device(images, device), self.augmentation, random)
-            return view.contiguous(memory_format=torch.channels_last)
+            return self.changed(to_device(images, device), self._random(purpose, step, rank))
 
         return Batch(
             changed(pixels, "augment"),

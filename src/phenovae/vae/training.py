@@ -19,7 +19,6 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.progress import SILENT, Bar, Progress
-from phenovae.vae.augment import augment
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Images, Rows, epoch_batches, read_ahead
 from phenovae.vae.devices import deterministic, device_name, make_fabric
@@ -286,17 +285,13 @@ class Training:
             forward=self.stepper.forward,
             objective=self.objective,
             step=self.state.step,
-            second=self._second if self.objective.sees_twice else None,
+            second=self.stepper.changed if self.objective.sees_twice else None,
             wells=self.job.wells,
             plates=self.job.plates,
             workers=self.options.workers,
             share=(self.fabric.global_rank, self.fabric.world_size),
             reduce=self._added,
         )
-
-    def _second(self, images: Tensor, random: torch.Generator) -> Tensor:
-        view = augment(images, self.job.recipe.augment, random)
-        return view.contiguous(memory_format=torch.channels_last)
 
     def _added(self, sums: Tensor) -> Tensor:
         if self.fabric.world_size == 1:

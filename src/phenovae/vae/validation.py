@@ -14,6 +14,7 @@ from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import integer
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.model import VAE, Batch, Output, told_by
+from phenovae.vae.networks import in_fast_order
 from phenovae.vae.objectives import Objective
 
 ACTIVE_VARIANCE = 0.01
@@ -148,7 +149,4 @@ def _means(sums: npt.NDArray[np.float64], latent: int, channels: int, names: lis
 
 def to_device(pixels: npt.NDArray[np.float32], device: torch.device) -> Tensor:
     """Images on the device, laid out as its convolutions like them."""
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
-    if device.type == "mps":
-        return images
-    return images.contiguous(memory_format=torch.channels_last)
+    return in_fast_order(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))

@@ -8,47 +8,32 @@ what a well was treated with.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from phenovae.base.errors import TrainingError
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ContrastOptions, ObjectiveOptions
+from phenovae.vae.terms.projection import Projected
 from phenovae.vae.terms.term import Setting
 
 _NEVER = -1e9
 
 
-class Contrast(nn.Module):
-    """What both kinds share: a projection of the coarsest pooled stage, and its likeness."""
-
-    sees_twice = True
+class Contrast(Projected):
+    """What both kinds share: the likeness of projections."""
 
     def __init__(self, options: ContrastOptions, setting: Setting) -> None:
-        super().__init__()
-        self.options = options
-        self.head = nn.Sequential(
-            nn.Linear(setting.stages[-1], options.hidden),
-            nn.BatchNorm1d(options.hidden),
-            nn.ReLU(),
-            nn.Linear(options.hidden, options.width),
-        )
-
-    def weight(self, step: int) -> float:
-        """As the options say, at every step."""
-        del step
-        return self.options.weight
+        super().__init__(options, setting)
+        self._temperature = options.temperature
 
     def likeness(self, posterior: Posterior) -> Tensor:
         """Cosine of both views of all cells with each other over the temperature (2n, 2n).
 
         The likeness of a view with itself is as good as minus infinity.
         """
-        if posterior.other is None:
-            raise TrainingError("a contrast of views was given one view")
-        both = torch.cat([posterior.stages[-1], posterior.other.stages[-1]])
-        projected = normalize(self.head(both).float(), dim=1)
-        alike = projected @ projected.T / self.options.temperature
+        projected = normalize(self.both(posterior), dim=1)
+        alike = projected @ projected.T / self._temperature
         return alike.fill_diagonal_(_NEVER)
 
 
