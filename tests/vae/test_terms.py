@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -12,12 +13,15 @@ import torch
 from phenovae.base.errors import TrainingError
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.model_files import Summary
-from phenovae.vae.networks import Encoded, Trunk
+from phenovae.vae.networks import Encoded, Encoder, Trunk
 from phenovae.vae.objectives import TERMS, Objective
-from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.options import ModelOptions, ObjectiveOptions
 from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
+from phenovae.vae.terms.likeness import unexplained
 from phenovae.vae.terms.mmd import MMDTerm
+from phenovae.vae.terms.perceptual import PerceptualTerm
+from phenovae.vae.terms.scattered import ScatteringTerm
 from phenovae.vae.terms.term import Setting
 from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
 from phenovae.vae.terms.variance import VarianceTerm
@@ -158,6 +162,55 @@ def test_a_discriminator_learns_from_fresh_images_or_from_the_other_half() -> No
     term = DiscriminatorTerm(halves, SETTING)
     assert not term.sees_fresh
     assert term.own_loss(Batch(mean), told, rebuilt).shape == (2,)
+
+
+def test_maps_rebuilt_as_their_means_are_wholly_unexplained_and_still_ones_count_by_the_floor() -> (
+    None
+):
+    real = torch.zeros(2, 2, 2, 2)
+    real[1, 0] = 2.0
+    # the first map has mean 1 and variance 1, the second none: a hundredth of the mean variance, ½
+    assert unexplained(real, torch.tensor([1.0, 0.0]).reshape(1, 2, 1, 1)).tolist() == [0.5, 0.5]
+    off = unexplained(real, real + torch.tensor([0.0, 0.1]).reshape(1, 2, 1, 1))
+    assert off.tolist() == pytest.approx([0.5 * 0.01 / 0.005] * 2)
+    assert unexplained(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("apart", ["joined", "apart"])
+def test_the_encoder_looks_and_does_not_learn_by_what_it_sees(apart: str) -> None:
+    options = ModelOptions.model_validate({"norm": "batch", "channels": apart, "latent": 3})
+    encoder = Encoder((2, 16, 16), Trunk((2, 3, 3, 3), 3), options)
+    term = PerceptualTerm(ObjectiveOptions(), replace(SETTING, encoder=encoder))
+    before = {name: each.clone() for name, each in encoder.state_dict().items()}
+    images = torch.rand(4, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    mean = images.flip(0).requires_grad_()
+    told = posterior(torch.zeros(4, 3))
+    loss = term(Batch(images), told, Reconstruction(mean, torch.zeros(4)))
+    loss.mean().backward()  # type: ignore[no-untyped-call]
+    assert mean.grad is not None
+    assert float(mean.grad.abs().max()) > 0
+    assert all(each.grad is None for each in encoder.parameters())
+    assert encoder.training
+    assert all(torch.equal(before[name], each) for name, each in encoder.state_dict().items())
+    assert bool((loss > 0).all())
+    same = term(Batch(images), told, Reconstruction(images, torch.zeros(4)))
+    assert same.tolist() == [0.0] * 4
+
+
+def test_textures_that_are_missing_cost_as_much_however_faint_they_are() -> None:
+    options = ObjectiveOptions.model_validate({"scattering": {"scales": 2, "angles": 2}})
+    term = ScatteringTerm(options, SETTING)
+    told = posterior(torch.zeros(4, 3))
+    random = torch.rand(4, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    losses = []
+    for strength in (1.0, 0.01):
+        images = strength * random
+        flat = images.mean(dim=(2, 3), keepdim=True).expand_as(images)
+        losses.append(term(Batch(images), told, Reconstruction(flat, torch.zeros(4))))
+        same = term(Batch(images), told, Reconstruction(images, torch.zeros(4)))
+        assert same.tolist() == [0.0] * 4
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-3, atol=0)
+    assert float(losses[0].min()) > 256
 
 
 @pytest.mark.parametrize("name", sorted(set(TERMS) - {"reconstruction", "kl"}))

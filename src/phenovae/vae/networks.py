@@ -96,9 +96,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> Encoded:
         """Posterior and pooled stages of a batch."""
         count = len(images)
-        if self.apart:
-            images = images.flatten(0, 1).unsqueeze(1)
-        maps = self.layers.maps(images)
+        maps = self.maps(images)
         stages = tuple(
             torch.cat([each.mean(dim=(2, 3)), each.amax(dim=(2, 3))], dim=1).reshape(count, -1)
             for each in maps
@@ -106,6 +104,12 @@ class Encoder(nn.Module):
         flat = maps[-1].flatten(1).reshape(count, -1)
         logvar = self.logvar(flat).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
         return Encoded(self.mu(flat), logvar, stages)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Maps of every stage, from the finest; channels apart are images of their own."""
+        if self.apart:
+            images = images.flatten(0, 1).unsqueeze(1)
+        return self.layers.maps(images)
 
 
 class Decoder(nn.Module):

@@ -23,6 +23,8 @@ from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
 from phenovae.vae.terms.elbo import KLTerm, ReconstructionTerm
 from phenovae.vae.terms.mmd import MMDTerm
+from phenovae.vae.terms.perceptual import PerceptualTerm
+from phenovae.vae.terms.scattered import ScatteringTerm
 from phenovae.vae.terms.term import SeesFresh, SeesTwice, Setting, Term, TermMaker, Trained
 from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
 from phenovae.vae.terms.variance import VarianceTerm
@@ -34,6 +36,8 @@ TERMS: Mapping[str, TermMaker] = MappingProxyType(
         "reconstruction": ReconstructionTerm,
         "kl": KLTerm,
         "discriminator": DiscriminatorTerm,
+        "perceptual": PerceptualTerm,
+        "scattering": ScatteringTerm,
         "mmd": MMDTerm,
         "total_correlation": TotalCorrelationTerm,
         "variance": VarianceTerm,

@@ -114,6 +114,26 @@ class TotalCorrelationOptions(Options):
     weight: float = Field(1.0, ge=0, description="weight of the term; the paper's β less 1")
 
 
+class PerceptualOptions(Options):
+    """Likeness in the encoder's own features."""
+
+    weight: float = Field(
+        1.0, ge=0, description="weight of the term; 1: as the likelihood of a learned σ"
+    )
+
+
+class ScatteringOptions(Options):
+    """Likeness in a wavelet scattering transform."""
+
+    weight: float = Field(
+        1.0, ge=0, description="weight of the term; 1: as the likelihood of a learned σ"
+    )
+    scales: int = Field(
+        3, ge=1, le=6, description="octaves of wavelets; 2^scales must divide the view's size"
+    )
+    angles: int = Field(4, ge=1, le=16, description="directions of wavelets in a half turn")
+
+
 class DiscriminatorOptions(Options):
     """The discriminator of VAE+ and the weights of its stages."""
 
@@ -158,6 +178,14 @@ class ObjectiveOptions(Options):
     discriminator: DiscriminatorOptions = Field(
         default_factory=lambda: DiscriminatorOptions(),
         description="images and reconstructions look alike to a discriminator (VAE+)",
+    )
+    perceptual: PerceptualOptions = Field(
+        default_factory=lambda: PerceptualOptions(),
+        description="images and reconstructions look alike to the encoder, held still",
+    )
+    scattering: ScatteringOptions = Field(
+        default_factory=lambda: ScatteringOptions(),
+        description="images and reconstructions have like textures, by a wavelet scattering",
     )
     mmd: MMDOptions = Field(
         default_factory=lambda: MMDOptions(),

@@ -138,6 +138,7 @@ class Training:
             self.model.encoder.widths,
             self.model.encoder.trunk,
             recipe.model.slope,
+            self.model.encoder,
         )
         self.objective = Objective(recipe.objective, setting, job.terms, job.seed)
         self.stepper = Stepper(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Shape, Trunk
+from phenovae.vae.networks import Encoder, Shape, Trunk
 from phenovae.vae.options import ObjectiveOptions
 
 
@@ -20,6 +20,7 @@ class Setting:
 
     `latent` are the dimensions of the latent space, `stages` the length of the encoder's pooled
     stages, from the finest to the coarsest; `trunk` and `slope` are those of its convolutions.
+    `encoder` is the model's own, for terms that look through it.
     """
 
     steps_per_epoch: int
@@ -28,6 +29,7 @@ class Setting:
     stages: tuple[int, ...]
     trunk: Trunk
     slope: float
+    encoder: Encoder | None = None
 
 
 class Term(Protocol):
