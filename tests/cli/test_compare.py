@@ -76,11 +76,11 @@ def test_models_trained_on_labels_do_not_compare_with_others(
     records = json.loads((second / "scores.json").read_text(encoding="utf-8"))
     for record in records:
         if record["features"] == "model":
-            record["track"] = "trained on compounds"
+            record["track"] = "weakly supervised (compound labels)"
     (second / "scores.json").write_text(json.dumps(records), encoding="utf-8")
     told = call("compare", twin_run, second)
     assert told.code == 1
-    assert "different tracks (label-free, trained on compounds)" in told.err
+    assert "different tracks (label-free, weakly supervised (compound labels))" in told.err
 
 
 def test_runs_of_other_treatments_do_not_pair(twin_run: Path, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_a_table_with_metadata_of_its_own_needs_no_other(tmp_path: Path) -> None
     assert (nscb["correct"], nscb["total"]) == (4, 4)
     assert nsc["level"] == "well"
     assert nsc["variant"] == "transforms of wells"
-    assert nsc["track"] == "trained on compounds"
+    assert nsc["track"] == "weakly supervised (compound labels)"
 
 
 def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:

@@ -188,7 +188,10 @@ def test_another_protocol_says_what_was_done_before_it(own_twin: Path, tmp_path:
     assert nsc["variant"] == "transforms of wells; of profiles by caicedo2018@2"
     assert (nsc["seed"], nsc["features"], nsc["track"]) == (3, "mine", "label-free")
     (nsc, *_) = rescored(file, "--metric", "euclidean", "--labels", "compound")
-    assert (nsc["variant"], nsc["track"]) == ("metric euclidean", "trained on compounds")
+    assert (nsc["variant"], nsc["track"]) == (
+        "metric euclidean",
+        "weakly supervised (compound labels)",
+    )
 
 
 def test_the_same_run_gives_the_same_bytes(own_crops: Path, tmp_path: Path) -> None:

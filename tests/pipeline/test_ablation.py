@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.runs import call, of_crops
 
 from phenovae.base.errors import UsageError
-from phenovae.pipeline.ablation import read_ablation, table_text
+from phenovae.pipeline.ablation import Scored, read_ablation, table_text
 
 ROWS = """
 base: {base}
@@ -66,3 +66,15 @@ def test_an_empty_table_has_its_heads(tmp_path: Path) -> None:
     lines = table_text(read_ablation(path), []).splitlines()
     assert lines[0].startswith("|  | probe | NSC | NSCB | whitened NSC | whitened NSCB | ELBO |")
     assert len(lines) == 2
+
+
+def test_rows_that_saw_labels_have_a_table_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "rows.yaml"
+    path.write_text("entries: [{name: a}, {name: b}]", encoding="utf-8")
+    track = "weakly supervised (compound labels)"
+    done = [Scored("a", 0, {}, None, 1, 2), Scored("b", 0, {}, None, 1, 2, track)]
+    first, second = table_text(read_ablation(path), done).split(f"\n**{track}**")
+    assert "| a |" in first
+    assert "| b |" not in first
+    assert "| b |" in second
+    assert "| a |" not in second

@@ -169,7 +169,7 @@ def test_mechanisms_cannot_be_asked_for_in_training_and_labels_have_a_track_of_t
         for labels in ("none", "treatment", "mechanism")
     ]
     assert [record["track"] for record in records] == [
-        "label-free", "trained on treatments", "trained on mechanisms",
+        "label-free", "weakly supervised (treatment labels)", "trained on mechanisms",
     ]  # fmt: skip
     with pytest.raises(InputError, match="scores of the tracks"):
         column_of(records[:2])

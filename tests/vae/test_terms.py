@@ -7,17 +7,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
-from phenovae.base.errors import TrainingError
+from phenovae.base.errors import TrainingError, UsageError
+from phenovae.vae.labels import learned_classes
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.model_files import Summary
 from phenovae.vae.networks import Encoded, Encoder, Trunk
 from phenovae.vae.objectives import TERMS, Objective
 from phenovae.vae.options import ModelOptions, ObjectiveOptions
+from phenovae.vae.terms.compounds import CompoundTerm
 from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
+from phenovae.vae.terms.distillation import DistillationTerm
 from phenovae.vae.terms.likeness import unexplained
 from phenovae.vae.terms.mmd import MMDTerm
 from phenovae.vae.terms.perceptual import PerceptualTerm
@@ -213,6 +217,104 @@ def test_textures_that_are_missing_cost_as_much_however_faint_they_are() -> None
     assert float(losses[0].min()) > 256
 
 
+def distilling(**chosen: float) -> tuple[DistillationTerm, Encoder]:
+    """A term whose heads pass on two features, each the cosine with one of two prototypes."""
+    options = ObjectiveOptions.model_validate({"distillation": {"prototypes": 2, **chosen}})
+    encoder = Encoder((2, 16, 16), Trunk((2, 2, 2, 1), 3), ModelOptions(latent=3))
+    term = DistillationTerm(options, replace(SETTING, stages=encoder.widths, encoder=encoder))
+    for head in (term.head, term.teacher_head):
+        head.layers = torch.nn.Sequential(torch.nn.Identity())
+        head.prototypes.data = torch.eye(2)
+    return term, encoder
+
+
+def test_a_student_pays_the_cross_entropy_of_the_teachers_sharp_answer_to_the_other_view() -> None:
+    term, _ = distilling(teacher_temperature=0.5, student_temperature=1.0)
+    answers = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    encoded = Encoded(torch.zeros(2, 3), torch.zeros(2, 3), (answers,))
+    term.teacher.forward = lambda images: encoded  # type: ignore[method-assign]
+    term.eval()
+    seen = Batch(torch.zeros(1, 2, 16, 16), other=torch.zeros(1, 2, 16, 16))
+    views = torch.tensor([[3.0, 0.0]]), torch.tensor([[3.0, 0.0]])
+    loss = term(seen, posterior(*views), NOTHING)
+    # the student says (1, 0) / 1 of both views, the teacher (1, 0) / ½ of one, (0, 1) / ½ of other
+    right = math.exp(2) / (math.exp(2) + 1)
+    said = math.exp(1) / (math.exp(1) + 1)
+    one = -(right * math.log(said) + (1 - right) * math.log(1 - said))
+    other = -(right * math.log(1 - said) + (1 - right) * math.log(said))
+    assert loss.tolist() == pytest.approx([(one + other) / 2])
+    term.centre = torch.tensor([1.0, 0.0])
+    centred = term(seen, posterior(*views), NOTHING)
+    even = -0.5 * (math.log(said) + math.log(1 - said))
+    # less the centre the first answer is (0, 0), so even; the second (-1, 1) / ½, the sharper
+    sharp = math.exp(2) / (math.exp(2) + math.exp(-2))
+    wanted = -(sharp * math.log(1 - said) + (1 - sharp) * math.log(said))
+    assert centred.tolist() == pytest.approx([(even + wanted) / 2])
+
+
+def test_the_teacher_follows_in_training_alone_and_learns_nothing() -> None:
+    term, encoder = distilling(momentum=0.75, centre_momentum=0.5)
+    with torch.no_grad():
+        for mine in encoder.parameters():
+            mine.fill_(0.5)
+        for own in term.teacher.parameters():
+            own.fill_(0.25)
+    images = torch.ones(2, 2, 16, 16)
+    seen = Batch(images, other=images)
+    told = encoder(images)
+    at = Posterior(told.mu, told.logvar, told.mu, told.stages, told)
+    term.eval()
+    term(seen, at, NOTHING)
+    assert all(float(each.min()) == 0.25 for each in term.teacher.parameters())
+    assert term.centre.tolist() == [0, 0]
+    term.train()
+    term(seen, at, NOTHING).mean().backward()
+    assert all(float(each.max()) == 0.25 * 0.75 + 0.5 * 0.25 for each in term.teacher.parameters())
+    # both features are alike, so that each cosine is √½, half of which the centre takes
+    assert term.centre.tolist() == pytest.approx([math.sqrt(0.5) / 2] * 2)
+    assert all(each.grad is None for each in term.teacher.parameters())
+    assert any(each.grad is not None for each in encoder.parameters())
+    with pytest.raises(TrainingError, match="one view"):
+        term(Batch(images), at, NOTHING)
+
+
+def test_cells_of_no_class_cost_nothing_and_the_others_what_a_guess_costs() -> None:
+    options = ObjectiveOptions(terms=("compounds",), weakly_supervised=True)
+    term = CompoundTerm(options, replace(SETTING, classes=4))
+    term.classifier.weight.data.zero_()
+    term.classifier.bias.data = torch.tensor([0.0, 0.0, 0.0, math.log(5)])
+    told = posterior(torch.zeros(3, 6))
+    seen = Batch(torch.zeros(3, 2, 16, 16), classes=torch.tensor([3, -1, 0]))
+    loss = term(seen, told, NOTHING)
+    # of 8 parts the last class has 5, others 1 each; two of three cells have a class
+    assert loss.tolist() == pytest.approx([1.5 * math.log(8 / 5), 0, 1.5 * math.log(8)])
+    none = Batch(torch.zeros(3, 2, 16, 16), classes=torch.full((3,), -1))
+    assert term(none, told, NOTHING).tolist() == [0, 0, 0]
+    with pytest.raises(TrainingError, match="no classes"):
+        term(batch(3), told, NOTHING)
+
+
+def test_labels_are_refused_unless_the_run_says_that_it_is_weakly_supervised() -> None:
+    with pytest.raises(UsageError, match="label-free"):
+        Objective(ObjectiveOptions(terms=("compounds",)), replace(SETTING, classes=4))
+    with pytest.raises(UsageError, match="no term learns from labels"):
+        Objective(ObjectiveOptions(weakly_supervised=True), SETTING)
+    with pytest.raises(UsageError, match="1 classes of treatment"):
+        CompoundTerm(
+            ObjectiveOptions(terms=("compounds",), weakly_supervised=True),
+            replace(SETTING, classes=1),
+        )
+    assert ObjectiveOptions().labels == "none"
+
+
+def test_classes_are_those_of_the_training_cells_alone() -> None:
+    groups = np.array([7, 3, 9, -1, 7, 5])
+    classes, count = learned_classes(groups, np.array([0, 2, 3, 4]))
+    assert (classes.tolist(), count) == ([0, -1, 1, -1, 0, -1], 2)
+    nothing, count = learned_classes(groups, np.array([3]))
+    assert (nothing.tolist(), count) == ([-1] * 6, 0)
+
+
 @pytest.mark.parametrize("name", sorted(set(TERMS) - {"reconstruction", "kl"}))
 def test_every_term_trains_resumes_and_ends_in_the_same_bytes(
     name: str,
@@ -224,14 +326,18 @@ def test_every_term_trains_resumes_and_ends_in_the_same_bytes(
         objective={
             "terms": ("reconstruction", "kl", name),
             "discriminator": {"delay": 1, "rise": 2},
+            "weakly_supervised": name == "compounds",
         },
         train={"epochs": 2},
         model={"norm": "batch", "channels": "apart"},
     )
     wells = torch.arange(64).numpy() // 4
+    named = {"wells": wells, "per_well": 2}
+    if name == "compounds":
+        named["groups"] = wells % 3
     whole, broken = (tmp_path_factory.mktemp(each) for each in ("whole", "broken"))
-    trained(whole, recipe, wells=wells, per_well=2)
+    trained(whole, recipe, **named)
     with pytest.raises(KeyboardInterrupt):
-        trained(broken, recipe, toy.Interrupting(4), wells=wells, per_well=2)
-    trained(broken, recipe, wells=wells, per_well=2)
+        trained(broken, recipe, toy.Interrupting(4), **named)
+    trained(broken, recipe, **named)
     assert toy.hash_of(broken) == toy.hash_of(whole)

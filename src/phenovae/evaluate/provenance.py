@@ -10,8 +10,8 @@ Labels = Literal["none", "treatment", "compound", "mechanism", "not stated"]
 
 _TRACKS: dict[Labels, str] = {
     "none": "label-free",
-    "treatment": "trained on treatments",
-    "compound": "trained on compounds",
+    "treatment": "weakly supervised (treatment labels)",
+    "compound": "weakly supervised (compound labels)",
     "mechanism": "trained on mechanisms",
     "not stated": "training not stated",
 }
@@ -31,6 +31,11 @@ class Training:
     compounds_seen: bool | None = None
     chosen_by: str = "not stated"
     split_hash: str = ""
+
+    @property
+    def weakly_supervised(self) -> bool:
+        """Whether labels of compounds were learned from."""
+        return self.labels in ("treatment", "compound")
 
     @property
     def track(self) -> str:

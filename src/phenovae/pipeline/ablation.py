@@ -19,6 +19,7 @@ from phenovae.base.errors import InputError, PhenovaeError, UsageError
 from phenovae.base.files import read_json, write_json, write_text
 from phenovae.base.options import Options
 from phenovae.base.progress import SILENT, Progress
+from phenovae.evaluate.provenance import Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import load_config
 from phenovae.pipeline.examples import example, example_names
@@ -37,6 +38,8 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("whitened NSCB", "cells-mean-whitened", "NSCB"),
 )
 """Columns of the table: title, protocol, metric."""
+
+LABEL_FREE = Training(labels="none").track
 
 _NOTHING = "–"
 
@@ -63,7 +66,10 @@ class Ablation(Options):
 
 @dataclass(frozen=True)
 class Scored:
-    """One run of one row. `scores` by title of the column: value, low, high, correct, total."""
+    """One run of one row. `scores` by title of the column: value, low, high, correct, total.
+
+    `track` says which labels training saw.
+    """
 
     entry: str
     seed: int
@@ -71,6 +77,7 @@ class Scored:
     elbo: float | None
     steps: int
     batch: int
+    track: str = LABEL_FREE
 
 
 def read_ablation(path: Path) -> Ablation:
@@ -141,7 +148,20 @@ def run_ablation(
 
 
 def table_text(ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str] = ()) -> str:
-    """The table in Markdown: means over seeds, and the interval over compounds of the first."""
+    """The tables in Markdown, one a track of training, that without labels first.
+
+    Means over seeds, and the interval over compounds of the first.
+    """
+    others = sorted({each.track for each in done} - {LABEL_FREE})
+    lines = _table(ablation, [each for each in done if each.track == LABEL_FREE], waiting)
+    for track in others:
+        lines += ["", f"**{track}**: shares no column with the table above", ""]
+        lines += _table(ablation, [each for each in done if each.track == track])
+    remarks = [f"- {each.name}: {each.remark}" for each in ablation.entries if each.remark]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
+
+
+def _table(ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str] = ()) -> list[str]:
     titles = [title for title, _, _ in COLUMNS]
     heads = ["", *titles, "ELBO", "cells seen", "seeds"]
     lines = [_line(heads), _line(["---", *("---:" for _ in heads[1:])])]
@@ -163,8 +183,7 @@ def table_text(ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str
         elif entry.name in waiting:
             told = f"not run: {entry.needs} was not given"
             lines.append(_line([entry.name, told, *("" for _ in heads[2:])]))
-    remarks = [f"- {each.name}: {each.remark}" for each in ablation.entries if each.remark]
-    return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
+    return lines
 
 
 def _base(name: str, folder: Path) -> Path:
@@ -206,7 +225,9 @@ def _scored(name: str, seed: int, run: Path, batch: int) -> Scored:
                 scores[title] = {key: record.get(key) for key in keys}
     card = read_json(run / paths.MODEL / CARD)
     summary = card["summary"] if isinstance(card, dict) else {}
-    return Scored(name, seed, scores, summary.get("elbo"), int(summary.get("steps", 0)), batch)
+    track = next((str(record["track"]) for record in records if record.get("track")), LABEL_FREE)
+    steps = int(summary.get("steps", 0))
+    return Scored(name, seed, scores, summary.get("elbo"), steps, batch, track)
 
 
 def _write(out: Path, ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from phenovae.base.tables import read_table
 from phenovae.cells.splits import LEFT_OUT, SPLITS, TEST, TRAIN, VALIDATION, split_hash
 from phenovae.cells.store import CellStore
 from phenovae.evaluate.protocol import FIT_ALL
+from phenovae.evaluate.provenance import Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.execute import CONFIG_NAME
@@ -116,7 +117,10 @@ def _facts(
     scored: int,
     seen: int,
 ) -> Iterator[tuple[str, str]]:
+    labels = config.objective.labels
     used = "none in the loss; mechanisms nowhere"
+    if labels != "none":
+        used = f"{Training(labels=labels).track}: the loss sees {labels}s; mechanisms nowhere"
     if config.sampling.balance != "none":
         used += f"; cells are drawn evened out by {config.sampling.balance}"
     yield "labels", used
@@ -193,11 +197,7 @@ def _of_scores(run: Path, config: Config, scored: int, seen: int) -> Iterator[Fi
     if not (run / paths.SCORES).is_file():
         return
     if seen and config.evaluate.cells == "all":
-        yield note(
-            f"{seen:,} of {scored:,} scored cells were trained on, without labels: usual, and to "
-            "be said beside the scores",
-            mend="evaluate.cells=test scores a side that training never saw",
-        )
+        yield _of_all_scored(config, scored, seen)
     elif seen:
         yield warning(
             f"{seen:,} of {scored:,} scored cells were trained on",
@@ -220,3 +220,16 @@ def _of_scores(run: Path, config: Config, scored: int, seen: int) -> Iterator[Fi
             sorted(fitted),
             "name negative controls; evaluate.fit_on=negative_controls asks for them",
         )
+
+
+def _of_all_scored(config: Config, scored: int, seen: int) -> Finding:
+    if config.objective.weakly_supervised:
+        return warning(
+            f"{seen:,} of {scored:,} scored cells were trained on, with labels of compounds",
+            mend="split.by=compound and evaluate.cells=test score compounds that no label named",
+        )
+    return note(
+        f"{seen:,} of {scored:,} scored cells were trained on, without labels: usual, and to "
+        "be said beside the scores",
+        mend="evaluate.cells=test scores a side that training never saw",
+    )

@@ -13,6 +13,7 @@ from phenovae.base.errors import InputError, PhenovaeError
 from phenovae.base.files import read_json
 from phenovae.base.findings import Finding, fault, note, warning
 from phenovae.cells.feature_checks import ACTIVE_VARIANCE
+from phenovae.evaluate.provenance import Training
 from phenovae.report.facts import listed, mapping
 from phenovae.vae.file_names import DIAGNOSTICS, HISTORY, WEIGHTS
 
@@ -36,6 +37,7 @@ def examine_model(folder: Path) -> tuple[list[tuple[str, str]], list[Finding]]:
                 f"{card.summary.kept_epoch} of {card.summary.epochs}",
             )
         )
+        facts.append(("track", Training(labels=card.labels).track))
         said += _of_weights(folder)
         if card.summary.collapsed:
             said.append(_collapse("its card says so"))

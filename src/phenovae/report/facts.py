@@ -90,6 +90,8 @@ def run_facts(content: ReportContent) -> Facts:
                 f"dimensions, likelihood {likelihood}",
             )
         )
+    if track := content.training.get("track"):
+        found.append(("track", str(track)))
     if content.summary:
         taught = content.training.get("trained_on")
         on = f" on {plural(taught, content.unit)}" if isinstance(taught, int) else ""

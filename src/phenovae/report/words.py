@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phenovae.evaluate.provenance import read_training
 from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, split_words
@@ -93,10 +94,12 @@ def method_sentences(content: ReportContent) -> list[str]:
     trained = [record.get("training") for record in content.records if record["features"] == MODEL]
     training = mapping(trained[0]) if trained else {}
     labels = str(training.get("labels", "none"))
+    track = read_training(training).track.capitalize() if training else ""
     said = [
         "Labels used in training: none; mechanisms were never seen."
         if labels == "none"
-        else f"Labels used in training: {labels}."
+        else f"{track}. Labels used in training: {labels}; scores share no column with those of "
+        "models that saw none."
     ]
     balance = mapping(content.options.get("sampling")).get("balance")
     if balance not in (None, "none"):

@@ -23,7 +23,8 @@ class Job:
     """All that a training depends on.
 
     `weights` are sampling weights of `rows`, or none; `wells` and `plates` number the well and the
-    plate of every image, by row, or are none.
+    plate of every image, by row, or are none; `groups` number what each was treated with, on the
+    weakly supervised track alone.
     """
 
     images: Images
@@ -32,6 +33,7 @@ class Job:
     weights: npt.NDArray[np.float64] | None
     wells: Rows | None
     plates: Rows | None
+    groups: Rows | None
     per_well: int
     recipe: Recipe
     origin: Origin
@@ -60,6 +62,7 @@ class Job:
             "validation": sha256_of(self.validation.tolist()),
             "wells": None if self.wells is None else sha256_of(self.wells.tolist()),
             "plates": None if self.plates is None else sha256_of(self.plates.tolist()),
+            "groups": None if self.groups is None else sha256_of(self.groups.tolist()),
             "per_well": self.per_well,
             "weights": None if self.weights is None else sha256_of(self.weights.tolist()),
         }

@@ -48,7 +48,8 @@ class Batch:
 
     `other`, where an objective asks for it, are the same cells changed anew, and `fresh` as many
     other cells, drawn apart; `wells` and `plates` number the well and the plate of each cell (n,),
-    where they are known. `step` counts the steps of the training, from 0.
+    where they are known; `classes` are there on the weakly supervised track alone. `step` counts
+    the steps of the training, from 0.
     """
 
     images: Tensor
@@ -57,6 +58,7 @@ class Batch:
     fresh: Tensor | None = None
     wells: Tensor | None = None
     plates: Tensor | None = None
+    classes: Tensor | None = None
 
 
 @dataclass(eq=False)

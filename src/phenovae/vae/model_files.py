@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +75,9 @@ class Card(Options):
     """All that a model's folder says besides its weights."""
 
     format: int = FORMAT
+    labels: Literal["none", "treatment", "compound"] = Field(
+        "none", description="labels that training saw; other than none: weakly supervised"
+    )
     phenovae: str = __version__
     channels: tuple[str, ...]
     shape: tuple[int, int, int]

@@ -19,8 +19,10 @@ from phenovae.base.errors import UsageError, nearest
 from phenovae.base.seeds import integer
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.terms.compounds import CompoundTerm
 from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
+from phenovae.vae.terms.distillation import DistillationTerm
 from phenovae.vae.terms.elbo import KLTerm, ReconstructionTerm
 from phenovae.vae.terms.mmd import MMDTerm
 from phenovae.vae.terms.perceptual import PerceptualTerm
@@ -30,6 +32,7 @@ from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
 from phenovae.vae.terms.variance import VarianceTerm
 
 MODEL = "model"
+COMPOUNDS = "compounds"
 
 TERMS: Mapping[str, TermMaker] = MappingProxyType(
     {
@@ -43,6 +46,8 @@ TERMS: Mapping[str, TermMaker] = MappingProxyType(
         "variance": VarianceTerm,
         "views": ViewContrast,
         "wells": WellContrast,
+        "distillation": DistillationTerm,
+        COMPOUNDS: CompoundTerm,
     }
 )
 """A new idea is one class in `terms/` and a line here, and its settings in ObjectiveOptions."""
@@ -66,6 +71,12 @@ class Objective(nn.Module):
                 + ("one is unknown" if unknown else "each must be named once"),
                 where="objective.terms",
                 mend=nearest(unknown[0] if unknown else "", terms),
+            )
+        if options.weakly_supervised and COMPOUNDS not in options.terms:
+            raise UsageError(
+                "objective.weakly_supervised is true, and no term learns from labels",
+                where="objective.terms",
+                mend=f"name the term `{COMPOUNDS}`, or set objective.weakly_supervised=false",
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer(seed, "vae", "terms"))

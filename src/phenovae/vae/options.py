@@ -114,6 +114,40 @@ class TotalCorrelationOptions(Options):
     weight: float = Field(1.0, ge=0, description="weight of the term; the paper's β less 1")
 
 
+class DistillationOptions(Options):
+    """A student that foretells a teacher's answers to the other view."""
+
+    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a unit of its loss]")
+    hidden: int = Field(256, ge=1, description="units of the head's two hidden layers")
+    width: int = Field(128, ge=1, description="dimensions that prototypes are directions of")
+    prototypes: int = Field(1024, ge=2, description="prototypes that a cell is likened to")
+    student_temperature: float = Field(
+        0.1, gt=0, description="what the student's cosines are divided by"
+    )
+    teacher_temperature: float = Field(
+        0.04, gt=0, description="what the teacher's are divided by: lower is sharper"
+    )
+    momentum: float = Field(
+        0.99, ge=0, lt=1, description="share of the teacher's weights that a step keeps"
+    )
+    centre_momentum: float = Field(
+        0.9, ge=0, lt=1, description="share of the centre of the answers that a step keeps"
+    )
+
+
+class CompoundOptions(Options):
+    """A classifier of what cells were treated with: the weakly supervised track."""
+
+    weight: float = Field(1000.0, ge=0, description="weight of the term [nats a unit of its loss]")
+    by: Literal["treatment", "compound"] = Field(
+        "treatment", description="classes: compound and concentration, or the compound alone"
+    )
+    controls: Literal["class", "left-out"] = Field(
+        "class",
+        description="class: negative controls are one class; left-out: they are not classified",
+    )
+
+
 class PerceptualOptions(Options):
     """Likeness in the encoder's own features."""
 
@@ -166,6 +200,11 @@ class ObjectiveOptions(Options):
     terms: tuple[str, ...] = Field(
         ("reconstruction", "kl"), description="terms of the loss, by name"
     )
+    weakly_supervised: bool = Field(
+        default=False,
+        description="whether labels of compounds may be learned from, by the term compounds: a "
+        "track of its own, and named so with every score",
+    )
     beta: float = Field(1.0, ge=0, description="weight of the KL term (β-VAE); 1 is the ELBO")
     kl_warmup_epochs: float = Field(
         0.0, ge=0, description="the weight of the KL term grows from 0 to β over these [epochs]"
@@ -208,6 +247,19 @@ class ObjectiveOptions(Options):
         default_factory=lambda: ContrastOptions(),
         description="cells of one well are told among those of others",
     )
+    distillation: DistillationOptions = Field(
+        default_factory=lambda: DistillationOptions(),
+        description="a student foretells what a teacher, its running mean, makes of another view",
+    )
+    compounds: CompoundOptions = Field(
+        default_factory=lambda: CompoundOptions(),
+        description="cells are classified by their treatment; weakly supervised",
+    )
+
+    @property
+    def labels(self) -> Literal["none", "treatment", "compound"]:
+        """The labels that training sees."""
+        return self.compounds.by if self.weakly_supervised else "none"
 
 
 class AugmentOptions(Options):

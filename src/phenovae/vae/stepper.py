@@ -49,7 +49,7 @@ class Stepper:
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
             self.modules[name] = module
-            own = list(module.parameters())
+            own = [each for each in module.parameters() if each.requires_grad]
             if isinstance(module, Trained) and own:
                 self.parameters[name] = own
             else:
@@ -89,17 +89,19 @@ class Stepper:
         wells: Rows | None = None,
         plates: Rows | None = None,
         fresh: Pixels | None = None,
+        classes: Rows | None = None,
     ) -> dict[str, float]:
         """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
 
         `wells` and `plates` number those of each cell (n,), where they are known; `fresh` are
-        images of other cells, where the objective asks for some.
+        images of other cells, where the objective asks for some; `classes` (n,) are those of a
+        weakly supervised training.
 
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
         rank = self.fabric.global_rank
-        batch = self._batch(pixels, fresh, step, wells, plates)
+        batch = self._batch(pixels, fresh, step, wells, plates, classes)
         images = batch.images
         noise = torch.randn(
             (len(images), self.model.latent), generator=self._random("posterior", step, rank)
@@ -136,6 +138,7 @@ class Stepper:
         step: int,
         wells: Rows | None,
         plates: Rows | None,
+        classes: Rows | None,
     ) -> Batch:
         device, rank = self.fabric.device, self.fabric.global_rank
 
@@ -149,6 +152,7 @@ class Stepper:
             None if fresh is None else changed(fresh, "augment fresh"),
             None if wells is None else torch.from_numpy(wells).to(device),
             None if plates is None else torch.from_numpy(plates).to(device),
+            None if classes is None else torch.from_numpy(classes).to(device),
         )
 
     def _descend_terms(self, batch: Batch, output: Output, step: int) -> dict[str, float]:

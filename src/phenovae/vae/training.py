@@ -25,6 +25,7 @@ from phenovae.vae.devices import deterministic, device_name, make_fabric
 from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
+from phenovae.vae.labels import learned_classes
 from phenovae.vae.logs import open_board, show, write_history
 from phenovae.vae.model import make_model
 from phenovae.vae.model_files import (
@@ -58,6 +59,7 @@ def train(
     weights: npt.NDArray[np.float64] | None = None,
     wells: Rows | None = None,
     plates: Rows | None = None,
+    groups: Rows | None = None,
     per_well: int = 1,
     origin: Origin | None = None,
     seed: int = 0,
@@ -68,12 +70,13 @@ def train(
     """Train a model on rows of the images and leave it, with its history, in a folder.
 
     `wells` and `plates` number the well and the plate of every image, by row, for objectives that
-    ask; `per_well` cells of a well are drawn together. The weights kept are those of the best ELBO
-    on the validation rows, or the last where there are none. Checkpoints stay in the folder; with
-    `resume`, an interrupted training goes on from the newest bit for bit as if it had never stopped
-    (on one device of the same kind, with the same number of threads). Several devices are processes
-    of their own, which must be able to import and unpickle the images and terms, and tell no
-    progress but the history.
+    ask; `groups` what each was treated with, -1 where that is not learned, for a weakly
+    supervised one alone; `per_well` cells of a well are drawn together. The weights kept are those
+    of the best ELBO on the validation rows, or the last where there are none. Checkpoints stay in
+    the folder; with `resume`, an interrupted training goes on from the newest bit for bit as if it
+    had never stopped (on one device of the same kind, with the same number of threads). Several
+    devices are processes of their own, which must be able to import and unpickle the images and
+    terms, and tell no progress but the history.
 
     Raises TrainingError where there is nothing to train on or a loss is no number; UsageError
     where options do not fit the images or the machine; PhenovaeError where the disk is full.
@@ -85,6 +88,7 @@ def train(
         weights=weights,
         wells=wells,
         plates=plates,
+        groups=groups,
         per_well=per_well,
         recipe=recipe,
         origin=origin or Origin(),
@@ -131,6 +135,10 @@ class Training:
             )
         self.steps = len(job.rows) // self.size
         self.model = make_model(job.images.shape, recipe.model, job.seed)
+        self.classes: Rows | None = None
+        classes = 0
+        if job.groups is not None:
+            self.classes, classes = learned_classes(job.groups, job.rows)
         setting = Setting(
             self.steps,
             job.images.shape,
@@ -139,6 +147,7 @@ class Training:
             self.model.encoder.trunk,
             recipe.model.slope,
             self.model.encoder,
+            classes,
         )
         self.objective = Objective(recipe.objective, setting, job.terms, job.seed)
         self.stepper = Stepper(
@@ -211,6 +220,7 @@ class Training:
                 job.wells if job.wells is None else job.wells[rows],
                 job.plates if job.plates is None else job.plates[rows],
                 images[count:] if fresh else None,
+                self.classes if self.classes is None else self.classes[rows],
             )
             state.add(figures)
             now = time.perf_counter()
@@ -289,6 +299,7 @@ class Training:
             second=self.stepper.changed if self.objective.sees_twice else None,
             wells=self.job.wells,
             plates=self.job.plates,
+            classes=self.classes,
             workers=self.options.workers,
             share=(self.fabric.global_rank, self.fabric.world_size),
             reduce=self._added,
@@ -322,6 +333,7 @@ class Training:
                 job.recipe.model.likelihood.sigma_min,
             )
         card = Card(
+            labels=job.recipe.objective.labels,
             channels=job.images.channels,
             shape=job.images.shape,
             recipe=job.recipe,

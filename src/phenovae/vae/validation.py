@@ -71,6 +71,7 @@ def measure(
     step: int = 0,
     wells: Rows | None = None,
     plates: Rows | None = None,
+    classes: Rows | None = None,
     workers: int = 1,
     share: tuple[int, int] = (0, 1),
     reduce: Callable[[Tensor], Tensor] = _alone,
@@ -79,9 +80,9 @@ def measure(
     """Measure a model on rows, without augmentation and with the same noise every time.
 
     `forward` is the model as wrapped for its device; `second` makes the second view for an
-    objective that sees twice, `step` is the training's; `wells` and `plates` number those of all
-    images, by row; `share` says which batches of how many processes are this one's, and `reduce`
-    adds the sums of all.
+    objective that sees twice, `step` is the training's; `wells`, `plates` and `classes` number
+    those of all images, by row; `share` says which batches of how many processes are this one's,
+    and `reduce` adds the sums of all.
     """
     passing = forward if forward is not None else model
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
@@ -110,6 +111,7 @@ def measure(
                 other,
                 wells=_of(wells, block, device),
                 plates=_of(plates, block, device),
+                classes=_of(classes, block, device),
             )
             losses = objective(seen, posterior, reconstruction) if objective else {}
             parts = [

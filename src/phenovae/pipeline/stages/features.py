@@ -16,7 +16,7 @@ from phenovae.cells.refusals import ERRORS
 from phenovae.cells.splits import read_splits, split_hash
 from phenovae.cells.table import CELL_METADATA, EMBEDDINGS
 from phenovae.evaluate.baselines import cell_count_features
-from phenovae.evaluate.provenance import Training
+from phenovae.evaluate.provenance import Labels, Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.profiles.feature_file import FeatureFile
@@ -111,12 +111,18 @@ def training_of(run: Path, config: Config) -> Training:
     side = config.evaluate.cells
     by_compound = config.split.by == "compound"
     return Training(
-        labels="none",
+        labels=_labels(run),
         scored_cells_seen=side in ("all", "train"),
         compounds_seen=side in ("all", "train") or not by_compound,
         chosen_by=str(_part(_card(run), "summary").get("kept_by", "not stated")),
         split_hash=_hash_of_model(run),
     )
+
+
+def _labels(run: Path) -> Labels:
+    """Labels that the training of a run's model saw; models of old say nothing and saw none."""
+    found = _card(run).get("labels", "none")
+    return "treatment" if found == "treatment" else "compound" if found == "compound" else "none"
 
 
 def _hash_of_model(run: Path) -> str:

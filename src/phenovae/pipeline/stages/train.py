@@ -13,10 +13,12 @@ import pandas as pd
 from phenovae.base.errors import InputError
 from phenovae.base.files import replace_folder
 from phenovae.base.tables import write_table
+from phenovae.evaluate.provenance import Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.vae.file_names import CHECKPOINTS
+from phenovae.vae.options import ObjectiveOptions
 
 
 def _split(work: Work) -> Outcome:
@@ -103,6 +105,7 @@ def _train(work: Work) -> Outcome:
         weights=weights,
         wells=_numbers(store.table, "Metadata_Plate", "Metadata_Well"),
         plates=_numbers(store.table, "Metadata_Plate"),
+        groups=_groups(store.table, config.objective),
         per_well=config.sampling.per_well,
         origin=Origin(
             view=view.to_json(), split_hash=split_hash(splits), store=store.fingerprint()
@@ -121,6 +124,7 @@ def _train(work: Work) -> Outcome:
     replace_folder(unfinished, work.run / paths.MODEL)
     return Outcome(
         {
+            "track": Training(labels=config.objective.labels).track,
             "summary": summary.model_dump(mode="json"),
             "trained_on": len(rows),
             "validated_on": len(held_out),
@@ -134,6 +138,27 @@ def _numbers(table: pd.DataFrame, *columns: str) -> npt.NDArray[np.int64]:
     numbers: npt.NDArray[np.int64] = (
         table.groupby(list(columns), sort=True).ngroup().to_numpy().astype(np.int64)
     )
+    return numbers
+
+
+def _groups(table: pd.DataFrame, options: ObjectiveOptions) -> npt.NDArray[np.int64] | None:
+    """What each cell was treated with, by number; None unless that may be learned from."""
+    from phenovae.screen.sites import Role, concentration_key
+
+    if not options.weakly_supervised:
+        return None
+    chosen = table[["Metadata_Compound"]].astype(str)
+    if options.compounds.by == "treatment":
+        doses = table["Metadata_Concentration"].map(concentration_key)
+        chosen = chosen.assign(Metadata_Concentration=doses)
+    controls = (table["Metadata_Role"] == Role.NEGATIVE_CONTROL).to_numpy(dtype=bool)
+    numbers: npt.NDArray[np.int64] = (
+        chosen.groupby(list(chosen.columns), sort=True, dropna=False)
+        .ngroup()
+        .to_numpy()
+        .astype(np.int64)
+    )
+    numbers[controls] = -1 if options.compounds.controls == "left-out" else numbers.max() + 1
     return numbers
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -20,7 +21,8 @@ class Setting:
 
     `latent` are the dimensions of the latent space, `stages` the length of the encoder's pooled
     stages, from the finest to the coarsest; `trunk` and `slope` are those of its convolutions.
-    `encoder` is the model's own, for terms that look through it.
+    `encoder` is the model's own, for terms that look through it; `classes` are those that the
+    training cells have on the weakly supervised track.
     """
 
     steps_per_epoch: int
@@ -30,6 +32,7 @@ class Setting:
     trunk: Trunk
     slope: float
     encoder: Encoder | None = None
+    classes: int = 0
 
 
 class Term(Protocol):
@@ -82,3 +85,12 @@ class Optimised(Protocol):
 
 
 TermMaker: TypeAlias = Callable[[ObjectiveOptions, Setting], Term]
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """The mean of values over all processes of the training; of one process, the values."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return values
+    total = values.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()
