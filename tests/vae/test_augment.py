@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -91,3 +92,14 @@ def test_oblong_images_have_no_eight_views() -> None:
 def test_a_shift_wider_than_the_image_is_refused() -> None:
     with pytest.raises(UsageError, match="too much"):
         augment(torch.zeros(1, 1, 4, 4), AugmentOptions(shift=4), _random())
+
+
+def test_gamma_is_one_power_a_channel_within_its_bound() -> None:
+    images = torch.full((200, 2, 4, 4), 0.5)
+    options = AugmentOptions(dihedral=False, gamma=1.0)
+    changed = augment(images, options, torch.Generator().manual_seed(0))
+    assert (changed == changed[:, :, :1, :1]).all()
+    powers = changed[:, :, 0, 0].log() / math.log(0.5)
+    assert 0.5 <= float(powers.min()) < 0.55
+    assert 1.9 < float(powers.max()) <= 2.0
+    assert abs(float(powers.log().mean())) < 0.1

@@ -88,3 +88,22 @@ def test_perfect_pixels_drive_sigma_to_its_bound_and_no_further() -> None:
 def test_a_start_below_the_bound_starts_at_the_bound() -> None:
     likelihood = LearnedGaussian(1, LikelihoodOptions(sigma=0.001, sigma_min=0.01))
     assert float(likelihood.log_sigma().detach().exp()) == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_relative_sigma_is_a_share_of_each_channels_maximum() -> None:
+    images = torch.zeros(1, 2, 2, 2)
+    images[0, 0, 0, 0], images[0, 1, 0, 0] = 0.5, 0.2
+    likelihood = make_likelihood(
+        2, LikelihoodOptions(name="gaussian-fixed", sigma=0.1, relative=True)
+    )
+    wanted = Normal(0.0, 0.1 * torch.tensor([0.5, 0.2])[None, :, None, None])  # type: ignore[no-untyped-call]
+    densities = wanted.log_prob(images).sum()  # type: ignore[no-untyped-call]
+    assert float(likelihood(torch.zeros_like(images), images)) == pytest.approx(-float(densities))
+
+
+def test_what_is_missed_of_a_dim_cell_counts_as_much_as_of_a_bright_one() -> None:
+    bright, wrong = _pixels(0), _pixels(1)
+    likelihood = make_likelihood(2, LikelihoodOptions(relative=True))
+    gain = likelihood(bright, bright) - likelihood(wrong, bright)
+    dim = likelihood(bright / 4, bright / 4) - likelihood(wrong / 4, bright / 4)
+    torch.testing.assert_close(dim, gain, rtol=1e-4, atol=1e-2)

@@ -8,7 +8,7 @@ from torch import nn
 
 from phenovae.base.errors import UsageError
 from phenovae.vae.model import VAE, make_model
-from phenovae.vae.networks import NETWORKS
+from phenovae.vae.networks import NETWORKS, amounts_of
 from phenovae.vae.options import ModelOptions
 
 
@@ -68,3 +68,30 @@ def test_noise_of_zero_makes_z_the_mean() -> None:
     model: VAE = make_model((1, 16, 16), ModelOptions(size="small", latent=3), 0)
     output = model(torch.rand(2, 1, 16, 16), torch.zeros(2, 3))
     assert torch.equal(output.z, output.mu)
+
+
+def test_amounts_are_logarithms_of_power_means_and_of_the_maximum() -> None:
+    image = torch.tensor([0.04, 0.04, 0.64, 0.64]).reshape(1, 1, 2, 2)
+    squares, fourths = (0.0016 + 0.4096) / 2, (0.04**4 + 0.64**4) / 2
+    means = torch.tensor([0.25, 0.34, squares**0.5, fourths**0.25, 0.64])
+    torch.testing.assert_close(amounts_of(image), torch.log(0.01 + means)[None])
+
+
+def test_a_trunk_that_sees_the_shape_does_not_see_a_gain_and_the_amounts_do() -> None:
+    options = ModelOptions(size="small", latent=4, norm="batch", sees="shape")
+    encoder = make_model((2, 16, 16), options, 0).encoder.eval()
+    images = torch.rand(3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    gain = torch.tensor([0.5, 0.2])[None, :, None, None]
+    bright, dim = encoder(images), encoder(images * gain)
+    for one, other in zip(bright.stages, dim.stages, strict=True):
+        torch.testing.assert_close(one, other)
+    assert not torch.allclose(bright.mu, dim.mu)
+    apart = (dim.amounts - bright.amounts).reshape(3, 5, 2).mean(dim=(0, 1))
+    torch.testing.assert_close(apart, gain.flatten().log(), rtol=0.05, atol=0)
+
+
+def test_a_black_channel_has_a_shape_and_an_amount() -> None:
+    options = ModelOptions(size="small", latent=4, sees="shape")
+    encoded = make_model((1, 16, 16), options, 0).encoder(torch.zeros(1, 1, 16, 16))
+    assert torch.isfinite(encoded.mu).all()
+    torch.testing.assert_close(encoded.amounts, torch.full((1, 5), 0.01).log())

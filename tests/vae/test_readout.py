@@ -16,7 +16,7 @@ from phenovae.base.errors import InputError, TrainingError
 from phenovae.vae.data import Pixels
 from phenovae.vae.model_files import Summary, load_model
 from phenovae.vae.options import ReadoutOptions
-from phenovae.vae.readout import fit_coordinates
+from phenovae.vae.readout import fit_coordinates, some_of_each
 
 ALL = ReadoutOptions(components=9)
 
@@ -97,3 +97,28 @@ def test_another_readout_needs_no_other_training(
     assert again == first
     assert (tmp_path / "model.safetensors").read_bytes() == weights
     assert load_model(tmp_path).embed(toy.ToyImages().pixels[:3]).shape == (3, 2)
+
+
+def test_of_each_well_no_more_cells_than_asked_for_are_learned_from() -> None:
+    rows, wells = np.arange(10, 22), np.array([0, 0, 0, 0, 0, 0, 7, 7, 7, 3, 3, 5])
+    kept = some_of_each(rows, wells, 2, seed=0)
+    assert (np.diff(kept) > 0).all()
+    found, counts = np.unique(wells[kept - 10], return_counts=True)
+    assert dict(zip(found.tolist(), counts.tolist(), strict=True)) == {0: 2, 3: 2, 5: 1, 7: 2}
+    assert some_of_each(rows, wells, 2, seed=0).tolist() == kept.tolist()
+    others = [some_of_each(rows, wells, 2, seed).tolist() for seed in range(1, 6)]
+    assert any(each != kept.tolist() for each in others)
+    assert some_of_each(rows, wells, 6, seed=0).tolist() == rows.tolist()
+
+
+def test_amounts_are_part_of_the_stages_readout(
+    toy: ModuleType, trained: Callable[..., Summary], tmp_path: Path
+) -> None:
+    model = {"sees": "shape", "readout": {"take": "stages", "finest": 4, "per_well": 1}}
+    trained(tmp_path, toy.recipe(model=model, train={"epochs": 1}))
+    images = toy.ToyImages().pixels[:4]
+    found = load_model(tmp_path).features(images)
+    channels = images.shape[1]
+    assert found.shape == (4, 32 + 5 * channels)
+    brightest = np.log(0.01 + images.max(axis=(2, 3)))
+    assert found[:, -channels:] == pytest.approx(brightest, abs=1e-5)

@@ -11,6 +11,8 @@ from phenovae.vae.options import AugmentOptions
 
 VIEWS = 8
 
+_NEAR_ZERO = 1e-4
+
 
 def view(images: Tensor, number: int) -> Tensor:
     """View 0 to 7 of images (…, height, width): `number % 4` quarter turns; from 4, mirrored first.
@@ -42,6 +44,9 @@ def augment(images: Tensor, options: AugmentOptions, random: torch.Generator) ->
         changed = _turned(changed, random)
     if options.shift:
         changed = _shifted(changed, options.shift, random)
+    if options.gamma:
+        exponent = (1 + options.gamma) ** (torch.rand(images.shape[:2], generator=random) * 2 - 1)
+        changed = (changed + _NEAR_ZERO) ** exponent.to(images)[:, :, None, None]
     if options.gain:
         strength = torch.rand(images.shape[:2], generator=random) * 2 - 1
         gain = (1 + options.gain) ** strength
@@ -49,7 +54,7 @@ def augment(images: Tensor, options: AugmentOptions, random: torch.Generator) ->
     if options.noise:
         noise = torch.randn(images.shape, generator=random) * options.noise
         changed = changed + noise.to(images)
-    if options.gain or options.noise:
+    if options.gain or options.gamma or options.noise:
         changed = changed.clamp(0, 1)
     return changed
 

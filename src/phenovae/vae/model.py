@@ -116,7 +116,7 @@ class VAE(nn.Module):
         the batch, and are not decoded.
         """
         both = images if other is None else in_fast_order(torch.cat([images, other]))
-        mu, logvar, stages = self.encoder(both)
+        mu, logvar, stages, _ = self.encoder(both)
         count = len(images)
         z = mu[:count] + noise * torch.exp(0.5 * logvar[:count])
         mean = self.decoder(z)

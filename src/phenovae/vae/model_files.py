@@ -19,6 +19,7 @@ from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
 from phenovae.vae.file_names import CARD, READOUT, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
+from phenovae.vae.networks import Encoded
 from phenovae.vae.options import (
     AugmentOptions,
     Device,
@@ -146,8 +147,8 @@ class TrainedModel:
         """Posterior mean and log-variance (n, latent) of images (n, channel, height, width)."""
         self._check(images)
         with torch.no_grad():
-            mu, logvar, _ = self.model.encoder(to_device(images, self.device))
-        return mu.cpu().numpy(), logvar.cpu().numpy()
+            encoded: Encoded = self.model.encoder(to_device(images, self.device))
+        return encoded.mu.cpu().numpy(), encoded.logvar.cpu().numpy()
 
     def decode(self, latents: npt.NDArray[np.float32]) -> Pixels:
         """Means of the pixels (n, channel, height, width) of latents (n, latent)."""

@@ -18,6 +18,8 @@ Builder: TypeAlias = Callable[[Shape, ModelOptions], tuple["Encoder", nn.Module]
 
 _SHRINKS_BY = 16
 _LOGVAR_LIMIT = 20.0
+_DIM = 0.01
+_ORDERS: tuple[float | None, ...] = (0.5, 1, 2, 4, None)
 
 
 class Encoded(NamedTuple):
@@ -25,16 +27,21 @@ class Encoded(NamedTuple):
 
     Posterior mean and log-variance, each (n, latent); and of every stage of the trunk, from the
     finest to the coarsest, the mean and the maximum of its maps over all positions (n, 2 · maps).
+    `amounts` (n, amount) tell how bright the image was, where the trunk sees its shape alone.
     """
 
     mu: Tensor
     logvar: Tensor
     stages: tuple[Tensor, ...]
+    amounts: Tensor | None = None
 
     def detached(self) -> Encoded:
         """The same values, through which nothing is learned."""
         return Encoded(
-            self.mu.detach(), self.logvar.detach(), tuple(each.detach() for each in self.stages)
+            self.mu.detach(),
+            self.logvar.detach(),
+            tuple(each.detach() for each in self.stages),
+            None if self.amounts is None else self.amounts.detach(),
         )
 
 
@@ -78,20 +85,24 @@ class Encoder(nn.Module):
     """Images (n, channel, height, width) to their posterior and to pooled stages.
 
     With channels apart every channel goes through the same trunk alone, and they meet only after
-    it. The log-variance is held within ±20, so that its exponential is always a number.
+    it. A trunk that sees the shape is shown every channel over its own maximum, and how bright the
+    channels were joins after it. The log-variance is held within ±20, so that its exponential is
+    always a number.
     """
 
     def __init__(self, shape: Shape, trunk: Trunk, options: ModelOptions) -> None:
         super().__init__()
         channels, height, width = shape
         self.apart = options.channels == "apart"
+        self.sees_shape = options.sees == "shape"
+        amounts = channels * len(_ORDERS) if self.sees_shape else 0
         self.layers = Stages(1 if self.apart else channels, trunk, options.norm, options.slope)
         alike = channels if self.apart else 1
         flat = alike * trunk.widths[-1] * (height // _SHRINKS_BY) * (width // _SHRINKS_BY)
         self.trunk = trunk
         self.widths = tuple(2 * alike * width for width in trunk.widths)
-        self.mu = nn.Linear(flat, options.latent)
-        self.logvar = nn.Linear(flat, options.latent)
+        self.mu = nn.Linear(flat + amounts, options.latent)
+        self.logvar = nn.Linear(flat + amounts, options.latent)
 
     def forward(self, images: Tensor) -> Encoded:
         """Posterior and pooled stages of a batch."""
@@ -102,14 +113,37 @@ class Encoder(nn.Module):
             for each in maps
         )
         flat = maps[-1].flatten(1).reshape(count, -1)
+        amounts = amounts_of(images) if self.sees_shape else None
+        if amounts is not None:
+            flat = torch.cat([flat, amounts.to(flat)], dim=1)
         logvar = self.logvar(flat).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
-        return Encoded(self.mu(flat), logvar, stages)
+        return Encoded(self.mu(flat), logvar, stages, amounts)
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Maps of every stage, from the finest; channels apart are images of their own."""
+        if self.sees_shape:
+            images = in_fast_order(images / brightest(images))
         if self.apart:
             images = images.flatten(0, 1).unsqueeze(1)
         return self.layers.maps(images)
+
+
+def brightest(images: Tensor) -> Tensor:
+    """The maximum of every channel (n, channel, 1, 1), at least 0.01, of images in [0, 1]."""
+    return images.amax(dim=(2, 3), keepdim=True).clamp_min(_DIM)
+
+
+def amounts_of(images: Tensor) -> Tensor:
+    """How bright every channel is (n, 5 · channel), as logarithms, which a gain moves by as much.
+
+    Power means of its pixels of the orders ½, 1, 2 and 4, and the maximum; 0.01 is added to each.
+    """
+    pixels = images.float().flatten(2)
+    means = [
+        pixels.amax(dim=2) if order is None else pixels.pow(order).mean(dim=2).pow(1 / order)
+        for order in _ORDERS
+    ]
+    return torch.log(_DIM + torch.cat(means, dim=1))
 
 
 class Decoder(nn.Module):

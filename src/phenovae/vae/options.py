@@ -25,6 +25,11 @@ class LikelihoodOptions(Options):
     sigma_min: float = Field(
         0.0025, gt=0, lt=1, description="lowest σ that is learned [of the view's range]"
     )
+    relative: bool = Field(
+        default=False,
+        description="σ is a share of the maximum of each image and channel, so that a dim cell's "
+        "structure counts as much as a bright one's",
+    )
     per_channel: bool = Field(
         default=True, description="gaussian-learned: one σ a channel; false: one for all channels"
     )
@@ -53,6 +58,12 @@ class ReadoutOptions(Options):
     ridge: float = Field(
         0.0, ge=0, description="added to the variances before scaling [share of the largest]"
     )
+    per_well: int = Field(
+        0,
+        ge=0,
+        description="cells of a well that components are learned from, at most, so that large "
+        "wells do not drown the others; 0: all",
+    )
 
 
 class ModelOptions(Options):
@@ -72,6 +83,11 @@ class ModelOptions(Options):
         "them after its last convolution",
     )
     latent: int = Field(256, ge=1, description="dimensions of the latent space")
+    sees: Literal["image", "shape"] = Field(
+        "image",
+        description="what convolutions see: the image, or its shape, every channel over its own "
+        "maximum; how bright each channel was then joins after them",
+    )
     slope: float = Field(0.01, ge=0, lt=1, description="slope of LeakyReLU below zero")
     likelihood: LikelihoodOptions = Field(default_factory=lambda: LikelihoodOptions())
     readout: ReadoutOptions = Field(default_factory=lambda: ReadoutOptions())
@@ -270,6 +286,12 @@ class AugmentOptions(Options):
     )
     gain: float = Field(
         0.0, ge=0, le=4, description="each channel times or divided by up to 1 + gain [share]"
+    )
+    gamma: float = Field(
+        0.0,
+        ge=0,
+        le=4,
+        description="pixels of each channel to a power between 1 over and 1 + gamma [share]",
     )
     noise: float = Field(
         0.0, ge=0, le=1, description="σ of added Gaussian noise [of the view's range]"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from phenovae.base.errors import TrainingError
+from phenovae.base.seeds import generator
 from phenovae.vae.augment import VIEWS, view
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.model import VAE
@@ -49,13 +50,28 @@ def _taken(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Tensor:
     encoded: Encoded = encoder(images)
     if options.take == "mean":
         return encoded.mu
-    return torch.cat(encoded.stages[options.finest - 1 :], dim=1)
+    taken = list(encoded.stages[options.finest - 1 :])
+    if encoded.amounts is not None:
+        taken.append(encoded.amounts.to(taken[0]))
+    return torch.cat(taken, dim=1)
 
 
 def learn_coordinates(
-    model: VAE, images: Images, rows: Rows, options: ReadoutOptions, device: torch.device
+    model: VAE,
+    images: Images,
+    rows: Rows,
+    options: ReadoutOptions,
+    device: torch.device,
+    wells: Rows | None = None,
+    seed: int = 0,
 ) -> Coordinates:
-    """The coordinates that the cells of these rows give a model. Raises as `fit_coordinates`."""
+    """The coordinates that the cells of these rows give a model. Raises as `fit_coordinates`.
+
+    `wells` number the well of every image, by row, for options that take some cells of each; which
+    ones the seed draws.
+    """
+    if options.per_well and wells is not None:
+        rows = some_of_each(rows, wells[rows], options.per_well, seed)
     batches = [rows[at : at + _BATCH] for at in range(0, len(rows), _BATCH)]
 
     def blocks() -> Iterator[npt.NDArray[np.float32]]:
@@ -69,6 +85,16 @@ def learn_coordinates(
         coordinates = fit_coordinates(blocks(), options)
     model.train(training)
     return coordinates
+
+
+def some_of_each(rows: Rows, wells: Rows, most: int, seed: int) -> Rows:
+    """At most so many of the rows of each well (n,), in their order, drawn by the seed."""
+    drawn = generator(seed, "readout").permutation(len(rows))
+    order = drawn[np.argsort(wells[drawn], kind="stable")]
+    starts = np.flatnonzero(np.diff(wells[order], prepend=-1))
+    place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+    kept: Rows = rows[np.sort(order[place < most])]
+    return kept
 
 
 def fit_coordinates(

@@ -346,6 +346,12 @@ class Training:
         if job.recipe.model.readout.components:
             readout = job.recipe.model.readout
             learned = learn_coordinates(
-                self.model, job.images, job.rows, readout, self.fabric.device
+                self.model,
+                job.images,
+                job.rows,
+                readout,
+                self.fabric.device,
+                wells=job.wells,
+                seed=job.seed,
             )
             write_coordinates(job.folder / READOUT, learned)
