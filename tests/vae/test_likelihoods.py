@@ -96,7 +96,7 @@ def test_a_relative_sigma_is_a_share_of_each_channels_maximum() -> None:
     likelihood = make_likelihood(
         2, LikelihoodOptions(name="gaussian-fixed", sigma=0.1, relative=True)
     )
-    wanted = Normal(0.0, 0.1 * torch.tensor([0.5, 0.2])[None, :, None, None])  # type: ignore[no-untyped-call]
+    wanted = Normal(0.0, 0.1 * torch.tensor([0.5, 0.2])[None, :, None, None])
     densities = wanted.log_prob(images).sum()  # type: ignore[no-untyped-call]
     assert float(likelihood(torch.zeros_like(images), images)) == pytest.approx(-float(densities))
 
