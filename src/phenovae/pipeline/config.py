@@ -26,6 +26,7 @@ from phenovae.pipeline.workers import WorkersOptions
 from phenovae.twin.options import TwinOptions
 from phenovae.vae.options import (
     AugmentOptions,
+    DiagnoseOptions,
     EmbedOptions,
     ModelOptions,
     ObjectiveOptions,
@@ -195,6 +196,7 @@ class Config(Options):
     objective: ObjectiveOptions = Field(default_factory=lambda: ObjectiveOptions())
     augment: AugmentOptions = Field(default_factory=lambda: AugmentOptions())
     train: TrainOptions = Field(default_factory=lambda: TrainOptions())
+    diagnose: DiagnoseOptions = Field(default_factory=lambda: DiagnoseOptions())
     embed: EmbedOptions = Field(default_factory=lambda: EmbedOptions())
     evaluate: EvaluateOptions = Field(default_factory=lambda: EvaluateOptions())
     workers: WorkersOptions = Field(default_factory=lambda: WorkersOptions())

@@ -6,6 +6,7 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Stage
 from phenovae.pipeline.stages.cells import IMPORT
 from phenovae.pipeline.stages.crop import CROP
+from phenovae.pipeline.stages.diagnose import DIAGNOSE
 from phenovae.pipeline.stages.embed import EMBED
 from phenovae.pipeline.stages.evaluate import EVALUATE, PROFILE
 from phenovae.pipeline.stages.illuminate import ILLUMINATE
@@ -22,7 +23,7 @@ from phenovae.pipeline.stages.train import SPLIT, TRAIN
 from phenovae.pipeline.stages.twin import TWIN
 
 _FIELDS = (ILLUMINATE, SEGMENT, CROP)
-_AFTER_CELLS = (SPLIT, TRAIN, EMBED, PROFILE, EVALUATE, REPORT)
+_AFTER_CELLS = (SPLIT, TRAIN, DIAGNOSE, EMBED, PROFILE, EVALUATE, REPORT)
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:

@@ -47,7 +47,8 @@ class ReportContent:
     `crop_um` the side of a raw crop in µm where it is known, `picture_um` that of what the model
     sees of it, `training` how many cells taught and chose, `flagged_total` how many crops were
     flagged, whether or not some are shown, `skipped` stages that had nothing to do and why,
-    `fields` what was found in whole fields, where the run began with them.
+    `fields` what was found in whole fields, where the run began with them, `diagnosis` what came of
+    the model's test on cells that taught it nothing.
     """
 
     title: str
@@ -78,6 +79,7 @@ class ReportContent:
     flagged_total: int = 0
     skipped: Mapping[str, str] = field(default_factory=dict)
     fields: FieldContent | None = None
+    diagnosis: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:

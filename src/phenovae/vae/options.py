@@ -339,3 +339,23 @@ class EmbedOptions(Options):
 
     batch: int = Field(256, ge=1, description="crops encoded at a time")
     device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
+
+
+class DiagnoseOptions(Options):
+    """How much a trained model is asked when it is diagnosed."""
+
+    cells: int = Field(
+        4000,
+        ge=2,
+        description="held-out cells that are looked at, at most; their number is the "
+        "limit of the mutual information that can be shown",
+    )
+    importance_cells: int = Field(
+        128, ge=2, description="cells whose likelihood is bounded by importance weights, at most"
+    )
+    draws: int = Field(64, ge=2, description="draws a cell of the importance-weighted bound")
+    nulls: int = Field(
+        39, ge=1, description="discrepancies of the prior from itself, to compare with"
+    )
+    batch: int = Field(128, ge=1, description="crops encoded and decoded at a time")
+    device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
