@@ -90,6 +90,18 @@ def tell_design(run: Path) -> None:
         typer.echo(f"  {sentence}")
 
 
+def tell_diagnosis(run: Path) -> None:
+    """Print what the test of a run's model came to, in the words of the report."""
+    from phenovae.report.diagnosis import diagnosis_sentences
+
+    path = run / paths.DIAGNOSIS
+    told = read_json(path) if path.exists() else {}
+    if isinstance(told, dict) and told:
+        for sentence in diagnosis_sentences(told):
+            typer.echo(sentence)
+        typer.echo(f"all figures: {path}")
+
+
 def tell_scores(run: Path) -> None:
     """Print the first scores of a run as a table of text, and where all and the report are."""
     scores = run / paths.SCORES

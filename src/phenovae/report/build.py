@@ -12,6 +12,7 @@ from markupsafe import Markup
 from phenovae.base.files import write_text
 from phenovae.report import (
     correction,
+    diagnosis,
     facts,
     fields,
     limits,
@@ -85,6 +86,7 @@ def _parts(content: ReportContent) -> dict[str, object]:
             else None
         ),
         "misses": tables.misses(content),
+        "diagnosis": diagnosis.diagnosis_part(content),
         "model_facts": facts.model_facts(content),
         "convention": str(content.diagnostics.get("convention", "")),
         "quality_facts": facts.quality_facts(content),

@@ -239,6 +239,7 @@ def _bound(
         "draws": list(told.draws),
         "nats": [_finite(value) for value in told.nats],
         "errors": [_finite(value) for value in told.errors],
+        "rise_errors": [_finite(value) for value in told.rise_errors],
         "elbo_nats": _finite(told.nats[0]),
         "importance_nats": _finite(told.nats[-1]),
         "gain_nats": _finite(told.gain),

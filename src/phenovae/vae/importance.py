@@ -29,15 +29,16 @@ class Bound:
     """Lower bounds on the mean log-likelihood of cells [nats a cell], by draws of each.
 
     `draws` are 1, 2, 4, … and all; `nats` and `errors` the bounds and their standard errors over
-    cells. With one draw it is the ELBO, here the mean over all draws. `gain` is how far the last
-    lies above the first, with its standard error over cells. `effective` is the mean over cells of
-    how many draws carry the weight, (Σw)² / Σw².
+    cells, `rise_errors` those of their rise above the first. With one draw it is the ELBO, here the
+    mean over all draws. `gain` is how far the last lies above the first, with its standard error.
+    `effective` is the mean over cells of how many draws carry the weight, (Σw)² / Σw².
     """
 
     cells: int
     draws: tuple[int, ...]
     nats: tuple[float, ...]
     errors: tuple[float, ...]
+    rise_errors: tuple[float, ...]
     gain: float
     gain_error: float
     effective: float
@@ -59,6 +60,7 @@ def importance_bound(weights: Doubles) -> Bound:
         draws=tuple(sizes),
         nats=tuple(mean for mean, _ in told),
         errors=tuple(error for _, error in told),
+        rise_errors=tuple(mean_and_error(values - by_size[0])[1] for values in by_size),
         gain=gain,
         gain_error=gain_error,
         effective=float(effective.mean()),

@@ -1,0 +1,416 @@
+"""How far a trained model can be trusted: a question, its answer in a sentence, and a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from phenovae.figures import diagnosis as figures
+from phenovae.report.content import ReportContent
+from phenovae.report.facts import listed, mapping, percent, plural
+from phenovae.report.pictures import Picture, picture
+from phenovae.report.tables import Table
+
+Told = Mapping[str, object]
+
+_NOTHING = 0.1  # nats: less than the throw of a lopsided coin tells
+_WHOLE = 0.9
+_HALF = 0.5
+_FEW_DRAWS = 2.0
+_TIGHT = 1.0  # nats
+_NEAR_MEAN = 0.2
+_NEAR_VARIANCE = (0.8, 1.25)
+_NEAR_SIGMA = (0.9, 1.1)
+_MIDDLE, _TOO_MANY = 0.5, 0.6
+_SHOWN_LEVELS = (0.5, 0.8, 0.95)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question that a model was asked, the answer, and the picture that shows it, if any."""
+
+    question: str
+    sentence: str
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True)
+class DiagnosisPart:
+    """The section: what was looked at, the answers, and a table of the channels."""
+
+    basis: str
+    answers: list[Answer]
+    table: Table | None
+
+
+def diagnosis_part(content: ReportContent) -> DiagnosisPart | None:
+    """The section on the model's test; None where a run has no record of one."""
+    told = content.diagnosis
+    if not told:
+        return None
+    unit = content.unit
+    drawn = {
+        "information": _draw_information(told),
+        "aggregate": _draw_aggregate(told),
+        "bound": _draw_bound(told),
+        "calibration": _draw_calibration(told),
+    }
+    alts = {
+        "information": "the mean KL as a bar, divided into information and distance from the prior",
+        "aggregate": "mean and variance of every latent dimension, and quantiles of the most used",
+        "bound": "the bound on the likelihood by the number of draws",
+        "calibration": "pixels within intervals of σ, and the density of residuals, by channel",
+    }
+    answers = []
+    for key, question, sentence in _answers(told, unit):
+        figure = drawn.get(key)
+        shown = picture(figure, alts[key], _CAPTIONS[key]) if figure is not None else None
+        answers.append(Answer(question, sentence, shown))
+    return DiagnosisPart(basis_sentence(told, unit), answers, _channel_table(told))
+
+
+def diagnosis_sentences(told: Told, unit: str = "cell") -> list[str]:
+    """What a record says, a sentence a question, after one on what it rests on."""
+    return [basis_sentence(told, unit), *(sentence for _, _, sentence in _answers(told, unit))]
+
+
+def basis_sentence(told: Told, unit: str) -> str:
+    """Which cells were looked at."""
+    cells, of_cells = told.get("cells"), told.get("of_cells")
+    count = plural(cells, unit) if isinstance(cells, int) else f"an unknown number of {unit}s"
+    some = f" of {of_cells:,}" if isinstance(of_cells, int) and of_cells != cells else ""
+    said = (
+        f"Measured on {count}{some} that taught the model nothing."
+        if told.get("held_out")
+        else f"Measured on {count}{some} that taught the model, for none were kept apart: "
+        "all of this flatters it."
+    )
+    left_out = told.get("left_out_not_finite")
+    if isinstance(left_out, int) and left_out:
+        said += f" {plural(left_out, unit)} with pixels that are no numbers were left out."
+    if not told.get("kl_in_objective", True):
+        said += (
+            " The objective has no KL term: the latents were never asked to be like the prior, and "
+            "what is said of the prior below describes them without judging them."
+        )
+    return said
+
+
+_CAPTIONS = {
+    "information": "The mean KL is what latents tell of a cell (mutual information) and how far "
+    "all latents together are from the prior (Hoffman & Johnson 2016). With so many cells, no more "
+    "than the dotted line can be shown; between both bounds it stays open.",
+    "aggregate": "All latents together, the aggregate posterior, beside the prior: where they are "
+    "alike, points lie on the cross and lines on the dotted diagonal.",
+    "bound": "The importance-weighted bound (Burda et al. 2016) rises with its draws towards the "
+    "log-likelihood of the images. The band is one standard error over cells, of the rise. "
+    "Much above 0: the encoder's posterior is a poor stand-in for the exact one.",
+    "calibration": "On the dotted lines σ says how far pixels lie from the reconstruction. Lines "
+    "above the diagonal: σ is too wide for most pixels; below it: too narrow.",
+}
+
+
+def _answers(told: Told, unit: str) -> list[tuple[str, str, str]]:
+    asked = (
+        ("information", f"How much do the latents tell of a {unit}?", _on_information),
+        ("aggregate", f"Do the latents of all {unit}s look like the prior?", _on_aggregate),
+        ("bound", "How tight is the ELBO?", _on_bound),
+        ("reconstruction", "What does the reconstruction lose?", _on_reconstruction),
+        ("calibration", "Is σ honest?", _on_calibration),
+    )
+    found = []
+    for key, question, answer in asked:
+        part = mapping(told.get(key))
+        reason = part.get("not_applicable")
+        if reason is not None:
+            found.append((key, question, f"Does not apply to this model: {reason}."))
+        elif part:
+            said = answer(part, unit)
+            found.append((key, question, said or "Could not be measured: not finite."))
+    return found
+
+
+def _on_information(part: Told, unit: str) -> str:
+    kl, low, high, limit = (
+        _all(
+            part,
+            "kl_nats",
+            "mutual_information_low_nats",
+            "mutual_information_high_nats",
+            "limit_nats",
+        )
+        or (math.nan,) * 4
+    )
+    if math.isnan(kl):
+        return ""
+    if low < _NOTHING:
+        return (
+            f"Bad: next to nothing, {low:.2f} nats of a mean KL of {kl:.1f}. {unit.capitalize()}s "
+            "cannot be told apart by their latents, and profiles of them mean little."
+        )
+    most = f"{math.exp(min(low, 20)):,.0f}"
+    amount = f"at least {low:.1f} nats of a mean KL of {kl:.1f}, as much as a label out of {most}"
+    if low >= _WHOLE * limit:
+        return (
+            f"Good: {amount}. Nearly every {unit} can be told from every other, and so many "
+            f"{unit}s cannot show more than {limit:.1f} nats; it may be up to {high:.1f}."
+        )
+    if low >= _HALF * limit:
+        return f"Fair: {amount}; telling every {unit} from every other would be {limit:.1f} nats."
+    return (
+        f"Little: {amount}. The latents tell some kinds of {unit}s apart, and not one {unit} from "
+        f"the next, for which it would be {limit:.1f} nats."
+    )
+
+
+def _on_aggregate(part: Told, unit: str) -> str:
+    apart = mapping(part.get("squared_mmd"))
+    value, usual, p = _all(apart, "value", "null_95", "p") or (math.nan,) * 3
+    means, variances = _numbers(part, "mean"), _numbers(part, "variance")
+    if math.isnan(value) or not means or len(means) != len(variances):
+        return ""
+    low, high = _NEAR_VARIANCE
+    near = sum(
+        abs(mean) <= _NEAR_MEAN and low <= variance <= high
+        for mean, variance in zip(means, variances, strict=True)
+    )
+    dimensions = (
+        f"{near:,} of {plural(len(means), 'dimension')} have a mean within ±{_NEAR_MEAN} and a "
+        f"variance from {low} to {high}, about the 0 and 1 of the prior"
+    )
+    figure = f"MMD² {_small(value)}, where 95 % of draws of the prior itself stay below "
+    figure += f"{_small(usual)}; p = {p:.3f}"
+    if value <= usual:
+        return (
+            f"Good: they cannot be told from draws of the prior ({figure}). {dimensions}. Latents "
+            f"drawn at random then lie where {unit}s lie."
+        )
+    return (
+        f"Not quite: they can be told from draws of the prior ({figure}). {dimensions}. Latents "
+        f"drawn at random may lie where no {unit} does, and images made of them look less like "
+        f"{unit}s; embeddings and profiles do not draw any."
+    )
+
+
+def _on_bound(part: Told, unit: str) -> str:
+    told = _all(part, "elbo_nats", "importance_nats", "gain_nats", "gain_error", "effective_draws")
+    cells, draws, errors = part.get("cells"), _numbers(part, "draws"), _numbers(part, "errors")
+    if told is None or not isinstance(cells, int) or not draws or not errors:
+        return ""
+    elbo, bound, gain, error, effective = told
+    figure = (
+        f"{draws[-1]:.0f} draws for each of {plural(cells, unit)} raise the bound on the "
+        f"log-likelihood from {_nats(elbo)} ± {errors[0]:,.0f} (the ELBO) to {_nats(bound)} ± "
+        f"{errors[-1]:,.0f} nats a {unit}, by {gain:.1f} ± {error:.1f}"
+    )
+    if gain <= max(_TIGHT, 2 * error):
+        return f"Good, the ELBO is nearly the likelihood: {figure}."
+    if effective < _FEW_DRAWS:
+        return (
+            f"Open: {figure}. On average {effective:.1f} of the draws carry the weight, so the "
+            "likelihood is higher still by an unknown amount: the encoder’s posterior is wider "
+            "than, or beside, the exact one."
+        )
+    return f"Loose by that much: {figure}; {effective:.1f} of the draws carry the weight."
+
+
+def _on_reconstruction(part: Told, unit: str) -> str:
+    del unit
+    by_channel = [mapping(each) for each in listed(part.get("channels"))]
+    told = [
+        (str(each.get("channel")), float(share), float(total))
+        for each in by_channel
+        if isinstance(share := each.get("explained_beyond_mean_image"), int | float)
+        and isinstance(total := each.get("variance_explained"), int | float)
+    ]
+    still = [str(each.get("channel")) for each in by_channel if each.get("rmse") is not None
+             and each.get("variance_explained") is None]  # fmt: skip
+    if not told:
+        return "No channel varies, so that there is nothing to explain." if still else ""
+    worst, share, total = min(told, key=lambda each: each[1])
+    rest = ", ".join(f"{percent(each[1], 0)} of {each[0]}" for each in told)
+    said = f"Of what differs between images, the reconstruction keeps {rest}"
+    if share >= _WHOLE:
+        said = f"Little. {said}"
+    elif share >= _HALF:
+        said = f"Fine detail. {said}"
+    else:
+        said = (
+            f"Most of {worst}, of whose variance it explains {percent(total, 0)} when the mean "
+            f"image counts. {said}"
+        )
+    if still:
+        said += f"; {', '.join(still)} does not vary"
+    return f"{said}. Noise of the camera cannot be kept and need not be."
+
+
+def _on_calibration(part: Told, unit: str) -> str:
+    del unit
+    channels = [mapping(each) for each in listed(part.get("channels"))]
+    names = [str(each.get("channel")) for each in channels]
+    sizes = [_all(each, "deviation", "sigma") for each in channels]
+    levels = _numbers(part, "levels")
+    known = [each for each in sizes if each is not None]
+    if not known or len(known) < len(sizes) or not levels:
+        return ""
+    low, high = min(size for size, _ in known), max(size for size, _ in known)
+    between = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+    if not part.get("learned", True):
+        sigma = known[0][1]
+        return (
+            f"It does not claim to be: σ was given as {sigma:g}, a weight of the reconstruction. "
+            f"Residuals are {between} of it."
+        )
+    middle = _level(levels, _MIDDLE)
+    crowded = [
+        name
+        for name, each in zip(names, channels, strict=True)
+        if middle is not None
+        and len(seen := _numbers(each, "coverage")) > middle
+        and seen[middle] > _TOO_MANY
+    ]
+    right = _NEAR_SIGMA[0] <= low and high <= _NEAR_SIGMA[1]
+    if part.get("at_bound"):
+        said = f"σ stands at its lower bound; residuals are {between} σ in size"
+    elif right:
+        said = f"On the whole, yes: residuals are {between} σ in size, where 1 is right"
+    else:
+        said = f"No: residuals are {between} σ in size, where 1 is right"
+    if crowded:
+        said += (
+            f". It is one figure for all pixels of a channel: in {', '.join(crowded)} more than "
+            f"{percent(_TOO_MANY, 0)} of the pixels lie within an interval made for half of them, "
+            "for dark background fits better than σ says and bright structures worse"
+        )
+    return f"{said}."
+
+
+def _channel_table(told: Told) -> Table | None:
+    errors = [mapping(each) for each in listed(mapping(told.get("reconstruction")).get("channels"))]
+    if not errors:
+        return None
+    part = mapping(told.get("calibration"))
+    levels = _numbers(part, "levels")
+    at = [place for level in _SHOWN_LEVELS if (place := _level(levels, level)) is not None]
+    sigmas = {
+        str(mapping(each).get("channel")): mapping(each) for each in listed(part.get("channels"))
+    }
+    columns = ["channel", "error (RMSE)", "explained", "beyond the mean image"]
+    if sigmas:
+        columns += ["σ", "residuals [σ]", *(f"in {percent(levels[n], 0)}" for n in at)]
+    rows = []
+    for each in errors:
+        name = str(each.get("channel"))
+        row = [
+            name,
+            _plain(each.get("rmse"), "{:.4f}"),
+            _share(each.get("variance_explained")),
+            _share(each.get("explained_beyond_mean_image")),
+        ]
+        if sigmas:
+            own = sigmas.get(name, {})
+            seen = _numbers(own, "coverage")
+            row += [_plain(own.get("sigma"), "{:.4f}"), _plain(own.get("deviation"), "{:.2f}")]
+            row += [percent(seen[n], 0) if n < len(seen) else "" for n in at]
+        rows.append(tuple(row))
+    return Table(
+        "Channels: root mean squared error and σ of the view’s range; shares of the variance that "
+        "the reconstruction explains, of all pixels and of what the cells’ mean image leaves; and "
+        "the share of pixels seen within central intervals that are to hold so many",
+        tuple(columns),
+        rows,
+        frozenset(range(1, len(columns))),
+    )
+
+
+def _draw_information(told: Told) -> Figure | None:
+    part = mapping(told.get("information"))
+    known = _all(
+        part,
+        "kl_nats",
+        "mutual_information_low_nats",
+        "mutual_information_high_nats",
+        "limit_nats",
+    )
+    return figures.information_bar(*known) if known is not None else None
+
+
+def _draw_aggregate(told: Told) -> Figure | None:
+    part = mapping(told.get("aggregate"))
+    means, variances = _numbers(part, "mean"), _numbers(part, "variance")
+    spreads, active = _numbers(part, "variance_of_mean"), part.get("active_units")
+    shown = mapping(part.get("quantiles"))
+    chances = _numbers(shown, "probabilities")
+    lines = {
+        number: values
+        for each in listed(shown.get("dimensions"))
+        if isinstance(number := mapping(each).get("dimension"), int)
+        and len(values := _numbers(mapping(each), "values")) == len(chances)
+    }
+    if not means or not len(means) == len(variances) == len(spreads) or not isinstance(active, int):
+        return None
+    order = sorted(range(len(spreads)), key=lambda n: -spreads[n])
+    used = set(order[:active])
+    return figures.aggregate_posterior(
+        means, variances, [n in used for n in range(len(means))], chances, lines
+    )
+
+
+def _draw_bound(told: Told) -> Figure | None:
+    part = mapping(told.get("bound"))
+    draws, nats, errors = (_numbers(part, key) for key in ("draws", "nats", "rise_errors"))
+    if not draws or not len(draws) == len(nats) == len(errors):
+        return None
+    return figures.importance_curve([int(each) for each in draws], nats, errors)
+
+
+def _draw_calibration(told: Told) -> Figure | None:
+    part = mapping(told.get("calibration"))
+    channels = [mapping(each) for each in listed(part.get("channels"))]
+    levels, edges = _numbers(part, "levels"), _numbers(part, "edges")
+    coverage = [_numbers(each, "coverage") for each in channels]
+    histogram = [_numbers(each, "histogram") for each in channels]
+    whole = all(len(each) == len(levels) for each in coverage) and all(
+        len(each) == len(edges) - 1 for each in histogram
+    )
+    if not channels or not levels or not whole:
+        return None
+    names = [str(each.get("channel")) for each in channels]
+    return figures.calibration(names, levels, coverage, edges, histogram)
+
+
+def _all(part: Told, *keys: str) -> tuple[float, ...] | None:
+    """The numbers of these keys; None where one is missing."""
+    found = [part.get(key) for key in keys]
+    numbers = tuple(float(value) for value in found if isinstance(value, int | float))
+    return numbers if len(numbers) == len(keys) else None
+
+
+def _numbers(part: Told, key: str) -> list[float]:
+    """A list of numbers; empty where one of them is none."""
+    values = listed(part.get(key))
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    return numbers if len(numbers) == len(values) else []
+
+
+def _level(levels: list[float], wanted: float) -> int | None:
+    return next((n for n, level in enumerate(levels) if math.isclose(level, wanted)), None)
+
+
+def _nats(value: float) -> str:
+    return f"{value:,.0f}".replace("-", "−")
+
+
+def _small(value: float) -> str:
+    return f"{value:.2g}".replace("-", "−")
+
+
+def _plain(value: object, form: str) -> str:
+    return form.format(value) if isinstance(value, int | float) else "not measured"
+
+
+def _share(value: object) -> str:
+    return percent(value).replace("-", "−") if isinstance(value, int | float) else "does not vary"
