@@ -39,9 +39,9 @@ def information_bar(kl: float, low: float, high: float, limit: float) -> Figure:
     figure = new_figure(7.4, 1.55)
     axes = figure.subplots()
     parts = (
-        (0.0, low, ACCENT, f"{low:.1f} told of a cell at least"),
-        (low, high - low, _BETWEEN, f"{max(high - low, 0.0):.1f} cannot be told which"),
-        (high, kl - high, SECOND, f"{max(kl - high, 0.0):.1f} from the prior at least"),
+        (0.0, low, ACCENT, f"{low:.1f} at least told of each"),
+        (low, high - low, _BETWEEN, f"{max(high - low, 0.0):.1f} open"),
+        (high, kl - high, SECOND, f"{max(kl - high, 0.0):.1f} at least from the prior"),
     )
     for start, width, colour, _ in parts:
         axes.barh(0, max(width, 0.0), left=start, height=0.7, color=colour)
@@ -109,7 +109,6 @@ def aggregate_posterior(
     for axes in (left, right):
         axes.grid()
         axes.legend(fontsize=8, loc="upper left")
-        axes.get_legend()
     return figure
 
 
@@ -194,4 +193,6 @@ def _beside_normal(axes: Axes, edges: npt.NDArray[np.float64]) -> None:
     axes.set_title("residuals of pixels; dotted: as σ says")
     axes.set_xlabel("residual [σ]")
     axes.set_ylabel("density")
+    # the house draws no formulas, and powers of ten are some by default
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.tick_params(axis="y", colors=SOFT)

@@ -67,7 +67,11 @@ def diagnosis_part(content: ReportContent) -> DiagnosisPart | None:
     answers = []
     for key, question, sentence in _answers(told, unit):
         figure = drawn.get(key)
-        shown = picture(figure, alts[key], _CAPTIONS[key]) if figure is not None else None
+        shown = (
+            picture(figure, alts[key], _CAPTIONS[key].format(unit=unit))
+            if figure is not None
+            else None
+        )
         answers.append(Answer(question, sentence, shown))
     return DiagnosisPart(basis_sentence(told, unit), answers, _channel_table(told))
 
@@ -100,13 +104,13 @@ def basis_sentence(told: Told, unit: str) -> str:
 
 
 _CAPTIONS = {
-    "information": "The mean KL is what latents tell of a cell (mutual information) and how far "
-    "all latents together are from the prior (Hoffman & Johnson 2016). With so many cells, no more "
-    "than the dotted line can be shown; between both bounds it stays open.",
+    "information": "The mean KL is what latents tell of a {unit} (mutual information) and how far "
+    "all latents together are from the prior (Hoffman & Johnson 2016). With so many {unit}s, no "
+    "more than the dotted line can be shown to be told; what lies between the bounds stays open.",
     "aggregate": "All latents together, the aggregate posterior, beside the prior: where they are "
     "alike, points lie on the cross and lines on the dotted diagonal.",
     "bound": "The importance-weighted bound (Burda et al. 2016) rises with its draws towards the "
-    "log-likelihood of the images. The band is one standard error over cells, of the rise. "
+    "log-likelihood of the images. The band is one standard error over {unit}s, of the rise. "
     "Much above 0: the encoder's posterior is a poor stand-in for the exact one.",
     "calibration": "On the dotted lines σ says how far pixels lie from the reconstruction. Lines "
     "above the diagonal: σ is too wide for most pixels; below it: too narrow.",
@@ -188,8 +192,9 @@ def _on_aggregate(part: Told, unit: str) -> str:
             f"Good: they cannot be told from draws of the prior ({figure}). {dimensions}. Latents "
             f"drawn at random then lie where {unit}s lie."
         )
+    verdict = "Not quite" if near >= _HALF * len(means) else "No"
     return (
-        f"Not quite: they can be told from draws of the prior ({figure}). {dimensions}. Latents "
+        f"{verdict}: they can be told from draws of the prior ({figure}). {dimensions}. Latents "
         f"drawn at random may lie where no {unit} does, and images made of them look less like "
         f"{unit}s; embeddings and profiles do not draw any."
     )
@@ -211,8 +216,8 @@ def _on_bound(part: Told, unit: str) -> str:
     if effective < _FEW_DRAWS:
         return (
             f"Open: {figure}. On average {effective:.1f} of the draws carry the weight, so the "
-            "likelihood is higher still by an unknown amount: the encoder’s posterior is wider "
-            "than, or beside, the exact one."
+            "likelihood is higher still by an unknown amount: the encoder’s posterior is a poor "
+            "stand-in for the exact one."
         )
     return f"Loose by that much: {figure}; {effective:.1f} of the draws carry the weight."
 
@@ -221,27 +226,23 @@ def _on_reconstruction(part: Told, unit: str) -> str:
     del unit
     by_channel = [mapping(each) for each in listed(part.get("channels"))]
     told = [
-        (str(each.get("channel")), float(share), float(total))
+        (str(each.get("channel")), float(share))
         for each in by_channel
         if isinstance(share := each.get("explained_beyond_mean_image"), int | float)
-        and isinstance(total := each.get("variance_explained"), int | float)
     ]
     still = [str(each.get("channel")) for each in by_channel if each.get("rmse") is not None
              and each.get("variance_explained") is None]  # fmt: skip
     if not told:
         return "No channel varies, so that there is nothing to explain." if still else ""
-    worst, share, total = min(told, key=lambda each: each[1])
-    rest = ", ".join(f"{percent(each[1], 0)} of {each[0]}" for each in told)
+    worst, share = min(told, key=lambda each: each[1])
+    rest = ", ".join(f"{percent(each, 0).replace('-', '−')} of {name}" for name, each in told)
     said = f"Of what differs between images, the reconstruction keeps {rest}"
     if share >= _WHOLE:
         said = f"Little. {said}"
     elif share >= _HALF:
         said = f"Fine detail. {said}"
     else:
-        said = (
-            f"Most of {worst}, of whose variance it explains {percent(total, 0)} when the mean "
-            f"image counts. {said}"
-        )
+        said = f"Most of what tells one {worst} image from another. {said}"
     if still:
         said += f"; {', '.join(still)} does not vary"
     return f"{said}. Noise of the camera cannot be kept and need not be."
@@ -278,12 +279,12 @@ def _on_calibration(part: Told, unit: str) -> str:
     elif right:
         said = f"On the whole, yes: residuals are {between} σ in size, where 1 is right"
     else:
-        said = f"No: residuals are {between} σ in size, where 1 is right"
+        said = f"Not in every channel: residuals are {between} σ in size, where 1 is right"
     if crowded:
         said += (
             f". It is one figure for all pixels of a channel: in {', '.join(crowded)} more than "
-            f"{percent(_TOO_MANY, 0)} of the pixels lie within an interval made for half of them, "
-            "for dark background fits better than σ says and bright structures worse"
+            f"{percent(_TOO_MANY, 0)} of the pixels lie within an interval made for half of them: "
+            "most fit better than σ says, and a few far worse"
         )
     return f"{said}."
 

@@ -24,22 +24,29 @@ _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 class Information:
     """How the mean KL of the cells divides [nats a cell].
 
-    The mutual information of cell and latents lies between `low` and `high` but for chance, whose
-    standard errors are `low_error` and `high_error`: `low` counts a cell's own posterior in the
-    aggregate, and so cannot exceed `limit`, the logarithm of the cells; `high` leaves it out, and
-    cannot exceed `kl` (Poole et al. 2019, section 2.2). `drawn_kl` is the mean KL as the draws tell
-    it, with its standard error.
+    The mutual information of cell and latents lies between `low` and `high` but for chance. `low`
+    counts a cell's own posterior in the aggregate, and so cannot exceed `limit`, the logarithm of
+    the cells. `high` is the lower of two bounds: `left_out`, which does not count it (Poole et al.
+    2019, section 2.2), and `by_moments`, for no aggregate of the same variances has more entropy
+    than independent Gaussians; this one never exceeds `kl`. Errors are standard errors over cells.
+    `drawn_kl` is the mean KL as the draws tell it.
     """
 
     cells: int
     kl: float
     low: float
     low_error: float
-    high: float
-    high_error: float
+    left_out: float
+    left_out_error: float
+    by_moments: float
     limit: float
     drawn_kl: float
     drawn_kl_error: float
+
+    @property
+    def high(self) -> float:
+        """The lower of both upper bounds on the mutual information."""
+        return min(self.left_out, self.by_moments)
 
     @property
     def from_prior(self) -> tuple[float, float]:
@@ -72,17 +79,17 @@ def information(mu: Doubles, logvar: Doubles, noise: Doubles) -> Information:
         together[rows] = logsumexp(densities, axis=1) - math.log(count)
         densities[rows - start, rows] = -np.inf
         others[rows] = logsumexp(densities, axis=1) - math.log(count - 1)
-    mean_kl = float(kl.mean())
-    high, high_error = mean_and_error(own - others)
+    left_out, left_out_error = mean_and_error(own - others)
     low, low_error = mean_and_error(own - together)
     drawn, drawn_error = mean_and_error(own - prior)
     return Information(
         cells=count,
-        kl=mean_kl,
+        kl=float(kl.mean()),
         low=low,
         low_error=low_error,
-        high=min(high, mean_kl),
-        high_error=high_error if high < mean_kl else 0.0,
+        left_out=left_out,
+        left_out_error=left_out_error,
+        by_moments=float(0.5 * (np.log(moments(mu, logvar)[1]) - logvar.mean(axis=0)).sum()),
         limit=math.log(count),
         drawn_kl=drawn,
         drawn_kl_error=drawn_error,

@@ -169,7 +169,9 @@ def _information(passed: _Passed) -> Record:
         "mutual_information_low_nats": _finite(told.low),
         "mutual_information_low_error": _finite(told.low_error),
         "mutual_information_high_nats": _finite(told.high),
-        "mutual_information_high_error": _finite(told.high_error),
+        "leave_one_out_nats": _finite(told.left_out),
+        "leave_one_out_error": _finite(told.left_out_error),
+        "by_moments_nats": _finite(told.by_moments),
         "limit_nats": told.limit,
         "aggregate_kl_low_nats": _finite(low),
         "aggregate_kl_high_nats": _finite(high),
@@ -178,7 +180,8 @@ def _information(passed: _Passed) -> Record:
         "draws_of_a_cell": 1,
         "convention": "nats a cell; mutual information + KL of the aggregate posterior to the "
         "prior = mean KL; low counts a cell's own posterior in the aggregate and cannot exceed the "
-        "logarithm of the cells, high leaves it out",
+        "logarithm of the cells, high is the lower of leave-one-out, which does not count it, and "
+        "of what Gaussians of the variances of the aggregate would tell",
     }
 
 
