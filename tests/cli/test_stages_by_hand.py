@@ -90,7 +90,7 @@ def test_stages_that_follow_one_run_again_are_not_taken_for_finished(run: Path) 
     assert told.code == 0
     assert told.out.splitlines() == [f"profile: done, in {run}"]
     assert set(json.loads((run / "run.json").read_text())["stages"]) == {
-        "cells", "sites", "split", "train", "embed", "profile"
+        "cells", "sites", "split", "train", "diagnose", "embed", "profile"
     }  # fmt: skip
     assert call("report", "--run", run).code == 2
     assert call("evaluate", "--run", run).code == 0
@@ -201,3 +201,21 @@ def test_a_second_process_on_a_run_stops_and_names_the_first(run: Path, tmp_path
     assert told.code == 1
     assert f"another process is at work on this run: process {told.out.strip()}" in told.err
     assert "--out" in told.err
+
+
+def test_a_trained_run_is_diagnosed_without_training_again(run: Path) -> None:
+    journal = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    del journal["stages"]["diagnose"], journal["stages"]["report"]
+    (run / "run.json").write_text(json.dumps(journal), encoding="utf-8")
+    first = (run / "diagnosis.json").read_bytes()
+    (run / "diagnosis.json").unlink()
+    told = call("report", "--run", run)
+    assert told.code == 2
+    assert "phenovae diagnose" in told.err
+    told = call("diagnose", "--run", run)
+    assert told.code == 0
+    assert told.out.splitlines()[0] == f"diagnose: done, in {run}"
+    assert "cells that taught the model nothing" in told.out
+    assert (run / "diagnosis.json").read_bytes() == first
+    assert call("report", "--run", run).code == 0
+    assert "Is σ honest?" in (run / "report.html").read_text(encoding="utf-8")

@@ -165,7 +165,7 @@ def calibration(
         seen = [0.0, *(100 * share for share in coverage[number])]
         left.plot([0.0, *(100 * level for level in levels)], seen, color=ink, linestyle=dash)
         density = np.asarray(histogram[number], dtype=float) / np.diff(edges)
-        right.stairs(np.maximum(density, 1e-6), edges, color=ink, linestyle=dash, linewidth=1.4)
+        right.stairs(np.maximum(density, 1e-5), edges, color=ink, linestyle=dash, linewidth=1.4)
     left.set_xlim(0, 100)
     left.set_ylim(0, 100)
     left.set_title("pixels within intervals of σ")
@@ -188,7 +188,7 @@ def _beside_normal(axes: Axes, edges: npt.NDArray[np.float64]) -> None:
     places = np.linspace(edges[0], edges[-1], 200)
     axes.plot(places, norm.pdf(places), color=INK, linewidth=1.0, linestyle=":")
     axes.set_yscale("log")
-    axes.set_ylim(1e-5, None)
+    axes.set_ylim(1e-4, None)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_title("residuals of pixels; dotted: as σ says")
     axes.set_xlabel("residual [σ]")

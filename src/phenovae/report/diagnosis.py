@@ -282,7 +282,7 @@ def _on_calibration(part: Told, unit: str) -> str:
         said = f"Not in every channel: residuals are {between} σ in size, where 1 is right"
     if crowded:
         said += (
-            f". It is one figure for all pixels of a channel: in {', '.join(crowded)} more than "
+            f". It is one figure for all pixels of a channel: in {_and(crowded)} more than "
             f"{percent(_TOO_MANY, 0)} of the pixels lie within an interval made for half of them: "
             "most fit better than σ says, and a few far worse"
         )
@@ -399,6 +399,10 @@ def _numbers(part: Told, key: str) -> list[float]:
 
 def _level(levels: list[float], wanted: float) -> int | None:
     return next((n for n, level in enumerate(levels) if math.isclose(level, wanted)), None)
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _nats(value: float) -> str:
