@@ -24,6 +24,7 @@ from phenovae.vae.model_files import TrainedModel
 from phenovae.vae.networks import Encoded
 from phenovae.vae.options import DiagnoseOptions, LikelihoodOptions, ModelOptions
 from phenovae.vae.residuals import LEVELS, ErrorSums, ResidualSums
+from phenovae.vae.training import train
 
 Doubles = npt.NDArray[np.float64]
 SMALL = DiagnoseOptions(cells=100, importance_cells=6, draws=8, nulls=4, batch=5, device="cpu")
@@ -274,3 +275,26 @@ def test_a_likelihood_without_sigma_is_told_as_not_applicable(
 def test_one_cell_is_too_few(toy: ModuleType, copied: Path) -> None:
     with pytest.raises(TrainingError, match="1 of 1 cells"):
         examine(copied, toy.ToyImages(), np.array([50]), SMALL, held_out=True)
+
+
+@pytest.mark.parametrize(
+    ("groups", "learned", "kl"),
+    [
+        ({"model": {"likelihood": {"name": "gaussian-fixed", "sigma": 1.0}}}, False, True),
+        ({"model": {"likelihood": {"per_channel": False}}}, True, True),
+        ({"model": {"norm": "batch", "channels": "apart"}}, True, True),
+        ({"objective": {"terms": ["reconstruction"]}}, True, False),
+        ({"objective": {"terms": ["reconstruction", "kl"], "beta": 0}}, True, False),
+    ],
+)
+def test_every_likelihood_and_objective_has_a_whole_record(
+    toy: ModuleType, tmp_path: Path, groups: dict[str, dict[str, object]], learned: bool, kl: bool
+) -> None:
+    images = toy.ToyImages()
+    recipe = toy.recipe(**{**groups, "train": {"epochs": 1}})
+    train(images, toy.TRAINING_ROWS, toy.VALIDATION_ROWS, recipe, tmp_path / "model", seed=3)
+    told = examine(tmp_path / "model", images, toy.VALIDATION_ROWS, SMALL, held_out=True)
+    text = json.dumps(told, allow_nan=False)
+    assert "null" not in text
+    assert json.loads(text)["calibration"]["learned"] is learned
+    assert told["kl_in_objective"] is kl

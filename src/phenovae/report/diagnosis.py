@@ -89,7 +89,7 @@ def basis_sentence(told: Told, unit: str) -> str:
     said = (
         f"Measured on {count}{some} that taught the model nothing."
         if told.get("held_out")
-        else f"Measured on {count}{some} that taught the model, for none were kept apart: "
+        else f"Measured on {count}{some} that taught the model, for too few were kept apart: "
         "all of this flatters it."
     )
     left_out = told.get("left_out_not_finite")
