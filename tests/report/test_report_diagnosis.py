@@ -42,8 +42,8 @@ def told() -> Told:
              "explained_beyond_mean_image": 0.95} for name in NAMES
         ]},
         "calibration": {
-            "learned": True, "at_bound": False, "levels": [0.5, 0.8, 0.95],
-            "edges": [-6.0, 0.0, 6.0],
+            "learned": True, "sigma_of": "the view's range", "at_bound": False,
+            "levels": [0.5, 0.8, 0.95], "edges": [-6.0, 0.0, 6.0],
             "channels": [{"channel": name, "sigma": 0.05, "mean": 0.0, "deviation": 1.02,
                           "coverage": [0.51, 0.8, 0.94], "histogram": [0.5, 0.5]}
                          for name in NAMES],
@@ -144,6 +144,7 @@ def test_the_report_asks_and_answers_with_pictures_and_a_table(
         "_Actin $x$", "0.0500", "97.0\N{NO-BREAK SPACE}%", "95.0\N{NO-BREAK SPACE}%", "0.0500",
         "1.02", "51\N{NO-BREAK SPACE}%", "80\N{NO-BREAK SPACE}%", "94\N{NO-BREAK SPACE}%",
     )  # fmt: skip
+    assert "; σ, of the view’s range; shares of the variance" in part.table.caption
     page = render(content)
     assert 'href="#diagnosis"' in page
     assert "Is σ honest?" in page

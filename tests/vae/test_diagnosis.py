@@ -264,12 +264,29 @@ def test_cells_with_missing_pixels_are_left_out_and_counted(toy: ModuleType, cop
 def test_a_likelihood_without_sigma_is_told_as_not_applicable(
     toy: ModuleType, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phenovae.vae.diagnosis._sigma", lambda _: None)
+    monkeypatch.setattr("phenovae.vae.diagnosis._gaussian", lambda _: None)
     told = examine(copied, toy.ToyImages(), toy.VALIDATION_ROWS, SMALL, held_out=True)
     calibration = told["calibration"]
     assert isinstance(calibration, dict)
     assert "no σ" in calibration["not_applicable"]
     assert "bound" in told
+
+
+def test_residuals_are_told_in_units_of_the_sigma_of_each_image(
+    toy: ModuleType, copied: Path
+) -> None:
+    images = toy.ToyImages()
+    plain = examine(copied, images, toy.VALIDATION_ROWS, SMALL, held_out=True)["calibration"]
+    told = json.loads((copied / "model.json").read_text(encoding="utf-8"))
+    told["recipe"]["model"]["likelihood"]["relative"] = True
+    (copied / "model.json").write_text(json.dumps(told), encoding="utf-8")
+    relative = examine(copied, images, toy.VALIDATION_ROWS, SMALL, held_out=True)["calibration"]
+    assert isinstance(plain, dict)
+    assert isinstance(relative, dict)
+    assert relative["sigma_of"] == "the maximum of each image and channel"
+    # the brightest pixels are below 1, so that the same σ of them is less
+    for one, other in zip(plain["channels"], relative["channels"], strict=True):
+        assert other["deviation"] > one["deviation"]
 
 
 def test_one_cell_is_too_few(toy: ModuleType, copied: Path) -> None:
@@ -282,6 +299,7 @@ def test_one_cell_is_too_few(toy: ModuleType, copied: Path) -> None:
     [
         ({"model": {"likelihood": {"name": "gaussian-fixed", "sigma": 1.0}}}, False, True),
         ({"model": {"likelihood": {"per_channel": False}}}, True, True),
+        ({"model": {"sees": "shape", "likelihood": {"relative": True}}}, True, True),
         ({"model": {"norm": "batch", "channels": "apart"}}, True, True),
         ({"objective": {"terms": ["reconstruction"]}}, True, False),
         ({"objective": {"terms": ["reconstruction", "kl"], "beta": 0}}, True, False),

@@ -318,13 +318,19 @@ def _channel_table(told: Told) -> Table | None:
             row += [percent(seen[n], 0) if n < len(seen) else "" for n in at]
         rows.append(tuple(row))
     return Table(
-        "Channels: root mean squared error and σ of the view’s range; shares of the variance that "
+        f"Channels: root mean squared error, of the view’s range{_scale_of_sigma(part)}; shares of "
+        "the variance that "
         "the reconstruction explains, of all pixels and of what the cells’ mean image leaves; and "
         "the share of pixels seen within central intervals that are to hold so many",
         tuple(columns),
         rows,
         frozenset(range(1, len(columns))),
     )
+
+
+def _scale_of_sigma(part: Told) -> str:
+    of = str(part.get("sigma_of", "")).replace("'", "’")
+    return f"; σ, of {of}" if of else ""
 
 
 def _draw_information(told: Told) -> Figure | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from phenovae.base.seeds import generator
 from phenovae.vae.aggregate import discrepancy, information, moments
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.importance import importance_bound, log_weights
+from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, log_sigma_of
 from phenovae.vae.model_files import TrainedModel, load_model
 from phenovae.vae.objectives import bits_per_dimension
 from phenovae.vae.options import DiagnoseOptions
@@ -38,14 +38,6 @@ _MOST_DISCREPANT = 1000
 _SHOWN_DIMENSIONS = 6
 # Evenly spread over the quantiles of a normal, so that a QQ plot has points along all of it.
 _SHOWN_QUANTILES = norm.cdf(np.linspace(-2.4, 2.4, 33))
-
-
-@runtime_checkable
-class OneSigma(Protocol):
-    """A likelihood that is a Gaussian around every pixel, of one σ a channel."""
-
-    def log_sigma(self) -> Tensor:
-        """Log σ of every channel (channel,), of the view's range."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +106,9 @@ def _pass(
     trained: TrainedModel, images: Images, rows: Rows, options: DiagnoseOptions, progress: Progress
 ) -> _Passed:
     model, device = trained.model, trained.device
-    sigma = _sigma(trained)
+    gaussian = _gaussian(trained)
     errors = ErrorSums(model.shape)
-    residuals = None if sigma is None else ResidualSums(model.shape[0])
+    residuals = None if gaussian is None else ResidualSums(model.shape[0])
     random = generator(trained.card.seed, "vae", "diagnosis", "noise")
     batches = [rows[at : at + options.batch] for at in range(0, len(rows), options.batch)]
     kept: list[Rows] = []
@@ -131,11 +123,13 @@ def _pass(
             if not whole.any():
                 continue
             seen = to_device(pixels, device)
-            mu, logvar, _ = model.encoder(seen)
+            encoded = model.encoder(seen)
+            mu, logvar = encoded.mu, encoded.logvar
             errors.add(pixels, _numbers(model.decoder(mu)))
-            if residuals is not None and sigma is not None:
+            if residuals is not None and gaussian is not None:
                 z = mu + torch.from_numpy(noise).to(device) * torch.exp(0.5 * logvar)
-                left = (seen - model.decoder(z)) / sigma[:, None, None]
+                sigma = log_sigma_of(gaussian, seen).exp()[:, :, None, None]
+                left = (seen - model.decoder(z)) / sigma
                 residuals.add(_numbers(left))
             told.append((_doubles(mu), _doubles(logvar), noise.astype(np.float64)))
     empty = np.zeros((0, model.latent))
@@ -155,10 +149,10 @@ def _doubles(values: Tensor) -> Doubles:
     return _numbers(values).astype(np.float64)
 
 
-def _sigma(trained: TrainedModel) -> Tensor | None:
-    """σ of every channel, where the likelihood has one."""
+def _gaussian(trained: TrainedModel) -> FixedGaussian | LearnedGaussian | None:
+    """The likelihood, where it is a Gaussian around every pixel."""
     likelihood: object = trained.model.likelihood
-    return likelihood.log_sigma().detach().exp() if isinstance(likelihood, OneSigma) else None
+    return likelihood if isinstance(likelihood, FixedGaussian | LearnedGaussian) else None
 
 
 def _information(passed: _Passed) -> Record:
@@ -274,16 +268,19 @@ def _reconstruction(sums: ErrorSums, channels: tuple[str, ...]) -> Record:
 def _calibration(
     trained: TrainedModel, sums: ResidualSums | None, channels: tuple[str, ...]
 ) -> Record:
-    sigma = _sigma(trained)
+    gaussian = _gaussian(trained)
     name = trained.card.recipe.model.likelihood.name
-    if sums is None or sigma is None:
+    if sums is None or gaussian is None:
         return {"not_applicable": f"the likelihood {name} has no σ of pixels"}
     told = sums.calibration()
-    values = _doubles(sigma)
+    values = _doubles(gaussian.log_sigma().detach().exp())
     return {
         "likelihood": name,
         "learned": name != "gaussian-fixed",
-        "at_bound": trained.model.likelihood.at_bound(),
+        "at_bound": gaussian.at_bound(),
+        "sigma_of": "the maximum of each image and channel"
+        if gaussian.relative
+        else "the view's range",
         "levels": list(LEVELS),
         "edges": _list(EDGES),
         "channels": [

@@ -87,7 +87,8 @@ def log_weights(
     with torch.no_grad(), progress.bar("importance weights", len(rows)) as bar:
         for number, row in enumerate(rows):
             pixels = to_device(images.images(np.array([row])), device)
-            mu, logvar, _ = model.encoder(pixels)
+            encoded = model.encoder(pixels)
+            mu, logvar = encoded.mu, encoded.logvar
             random = generator(seed, "vae", "importance", int(row))
             noise = random.standard_normal((draws, model.latent))
             drawn = torch.from_numpy(noise.astype(np.float32)).to(device)
