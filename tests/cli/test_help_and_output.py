@@ -80,7 +80,7 @@ def test_no_verb_shows_the_help_and_is_wrong_usage() -> None:
         (["train", "--run", "RUN", "--sat", "a=1"], "--sat"),
         (["embed"], "--model FOLDER"),
         (["embed", "--run", "RUN", "--model", "M"], "--model FOLDER"),
-        (["embed", "--model", "M", "--crops", "C", "--out", "O"], "--metadata"),
+        (["embed", "--model", "M", "--metadata", "C", "--out", "O"], "--crops"),
         (["crop", "--run", "RUN", "--set", "input.source=crops"], "nothing to crop"),
         (["twin", "--out", "T", "--set", "site=1"], "did you mean 'sites'"),
     ],

@@ -135,7 +135,10 @@ def test_embedding_without_a_run_equals_the_runs(
     wanted = (crops_run / "embeddings.parquet").read_bytes()
     told = call("embed", *model, "--cells", crops_run / "cells", "--out", tmp_path / "a.parquet")
     assert told.code == 0, told.err
-    assert told.out == f"embeddings of 54 cells in {tmp_path / 'a.parquet'}\n"
+    assert told.out == (
+        f"embeddings of 54 cells in {tmp_path / 'a.parquet'}\n"
+        "every plate has the scale that it had in training\n"
+    )
     assert (tmp_path / "a.parquet").read_bytes() == wanted
     named = ["--crops", made_crops / "crops", "--metadata", made_crops / "metadata.csv"]
     told = call("embed", *model, *named, "--out", tmp_path / "b.parquet")

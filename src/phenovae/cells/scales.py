@@ -7,6 +7,7 @@ batch's towards that of the whole screen, the more the fewer there are.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,6 +112,32 @@ def fit_scales(
             "" if some is control else ", where there are so few that all cells were taken",
         )
     return scales
+
+
+def pooled_scale(
+    store: Crops, rows: npt.NDArray[np.int64], options: Percentiles, seed: int
+) -> Scale:
+    """One scale from all of these rows, whatever they were treated with.
+
+    Raises InputError where there is none.
+    """
+    scale = _scale(store, rows, options, seed, "all")
+    return Scale(scale.low, scale.high, f"{len(rows)} crops together")
+
+
+def mean_scale(scales: Collection[Scale]) -> Scale:
+    """The scale in the middle of some: ranges are averaged as logarithms, for a gain multiplies.
+
+    Raises InputError where there is none.
+    """
+    if not scales:
+        raise InputError("there is no scale to take the mean of")
+    lows = np.array([scale.low for scale in scales])
+    spans = np.array([np.subtract(scale.high, scale.low) for scale in scales])
+    low = lows.mean(axis=0)
+    high = low + np.exp(np.log(spans).mean(axis=0))
+    source = f"the mean of {len(scales)} plates"
+    return Scale(tuple(low.tolist()), tuple(high.tolist()), source)
 
 
 def _leaning(

@@ -5,7 +5,7 @@ Crops stay raw in the store. A view is fitted once, on training cells, and goes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from pydantic import Field
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.options import Options
 from phenovae.cells.resize import resize
-from phenovae.cells.scales import Crops, Percentiles, Scale, fit_scales
+from phenovae.cells.scales import Crops, Percentiles, Scale, fit_scales, mean_scale
 
 
 class ViewOptions(Options):
@@ -112,6 +112,18 @@ class View:
         rows = np.flatnonzero((table["Quality_Flag"] == "").to_numpy())
         fresh = fit_scales(store, rows, new, self.options.percentiles, seed)
         return View(self.options, self.channels, {**self.scales, **fresh})
+
+    def screen_scale(self) -> Scale:
+        """The scale in the middle of all plates that the view was fitted on.
+
+        Raises InputError where it was fitted on none.
+        """
+        return mean_scale(self.scales.values())
+
+    def with_scale(self, plates: Collection[str], scale: Scale) -> View:
+        """The same view, in which those of these plates that it does not know have this scale."""
+        new = {plate: scale for plate in plates if plate not in self.scales}
+        return View(self.options, self.channels, {**self.scales, **new})
 
     def to_json(self) -> dict[str, object]:
         """The view as JSON."""

@@ -3,39 +3,132 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phenovae.base.progress import SILENT, Progress
+from phenovae.cells.crop_folder import WantedCrops, is_own_table, open_crop_folder
 from phenovae.cells.importing import ImportOptions, import_crops
-from phenovae.cells.refusals import write_refusals
+from phenovae.cells.refusals import Refusal, write_refusals
 from phenovae.cells.store import CellStore
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.screens import single_cell_screen
+from phenovae.vae.options import ForeignScale
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """How many cells are in a table, how they were scaled, and the list of errors if there is one.
+
+    `scaling` is a sentence without its full stop.
+    """
+
+    cells: int
+    scaling: str
+    errors: Path | None = None
 
 
 def embed_store(
-    model: Path, cells: Path, out: Path, config: Config, progress: Progress = SILENT
-) -> int:
-    """Embed every cell of a store into the table `out`; return how many there are.
+    model: Path,
+    cells: Path,
+    out: Path,
+    config: Config,
+    progress: Progress = SILENT,
+    *,
+    scale: ForeignScale = "crops",
+    other_size: bool = False,
+) -> Embedded:
+    """Embed every cell of a store into the table `out`.
 
     Raises InputError where the model or the store cannot be read or do not fit.
     """
     from phenovae.vae.embedding import embed
 
     store = CellStore.open(cells)
-    embed(model, store, out, config.embed, progress)
-    return len(store)
+    said = embed(model, store, out, config.embed, progress, scale=scale, other_size=other_size)
+    return Embedded(len(store), said)
 
 
 def embed_crops(
-    model: Path, crops: Path, table: Path, out: Path, config: Config, progress: Progress = SILENT
-) -> tuple[int, Path | None]:
-    """Embed single-cell files into the table `out`; return how many, and the list of errors if any.
+    model: Path,
+    crops: Path,
+    table: Path | None,
+    out: Path,
+    config: Config,
+    progress: Progress = SILENT,
+    *,
+    scale: ForeignScale = "crops",
+    other_size: bool = False,
+) -> Embedded:
+    """Embed single-cell files into the table `out`.
 
-    The files are read as the channels that the model was trained on, into a store beside `out`
-    that is removed again. Files that cannot be used are listed in `<out>.errors.parquet` with their
-    reasons. Raises InputError where the model or the table cannot be read, or no file can be used.
+    Without a table, or with one that has a column `Metadata_File`, files may have any name; other
+    tables are those of a screen, and files are named as that screen has them. Files that cannot be
+    used are listed in `<out>.errors.parquet` with their reasons. Raises InputError where the model
+    or the table cannot be read, or no file can be used.
     """
+    errors = out.with_name(f"{out.name}.errors.parquet")
+    errors.unlink(missing_ok=True)
+    if table is None or is_own_table(table):
+        found, refused = _of_any_name(
+            model, crops, table, out, config, progress, scale, other_size=other_size
+        )
+    else:
+        found, refused = _of_a_screen(
+            model, crops, table, out, config, progress, scale, other_size=other_size
+        )
+    if not refused:
+        return found
+    write_refusals(refused, errors)
+    return replace(found, errors=errors)
+
+
+def _of_any_name(
+    model: Path,
+    crops: Path,
+    table: Path | None,
+    out: Path,
+    config: Config,
+    progress: Progress,
+    scale: ForeignScale,
+    *,
+    other_size: bool,
+) -> tuple[Embedded, Sequence[Refusal]]:
+    from phenovae.vae.embedding import embed_folder
+    from phenovae.vae.model_files import read_card
+
+    card, pixel = read_card(model), config.input.pixel_size_um
+    # Crops of other pixels are looked at as a whole, by how many µm wide they are.
+    any_size = other_size or pixel is not None
+    wanted = WantedCrops(
+        card.channels, None if any_size else card.origin.crop_size, card.origin.dtype
+    )
+    folder = open_crop_folder(crops, wanted, table, progress)
+    said = embed_folder(
+        model,
+        folder,
+        out,
+        config.embed,
+        progress,
+        scale=scale,
+        pixel_size_um=pixel,
+        other_size=other_size,
+    )
+    return Embedded(len(folder), said), folder.refused
+
+
+def _of_a_screen(
+    model: Path,
+    crops: Path,
+    table: Path,
+    out: Path,
+    config: Config,
+    progress: Progress,
+    scale: ForeignScale,
+    *,
+    other_size: bool,
+) -> tuple[Embedded, Sequence[Refusal]]:
     from phenovae.vae.model_files import read_card
 
     named = config.input
@@ -48,14 +141,9 @@ def embed_crops(
         quality=config.quality,
     )
     store = out.with_name(f".{out.name}.cells")
-    errors = out.with_name(f"{out.name}.errors.parquet")
-    errors.unlink(missing_ok=True)
     try:
         report = import_crops(single_cell_screen(), options, store, progress)
-        embed_store(model, store, out, config, progress)
+        found = embed_store(model, store, out, config, progress, scale=scale, other_size=other_size)
     finally:
         shutil.rmtree(store, ignore_errors=True)
-    if not report.refused:
-        return report.imported, None
-    write_refusals(report.refused, errors)
-    return report.imported, errors
+    return found, report.refused

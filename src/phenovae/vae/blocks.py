@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from phenovae.base.errors import InputError, PhenovaeError
 from phenovae.base.files import read_json, sha256_of, write_json, writing
 from phenovae.base.progress import SILENT, Bar, Progress
-from phenovae.base.tables import write_table
-from phenovae.cells.table import CELL_METADATA, EMBEDDINGS
+from phenovae.base.tables import Schema, write_table
+from phenovae.cells.table import EMBEDDINGS
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.devices import deterministic
 from phenovae.vae.model_files import TrainedModel
@@ -35,8 +35,11 @@ def embed_images(
     options: EmbedOptions,
     source: str,
     progress: Progress = SILENT,
+    schema: Schema = EMBEDDINGS,
 ) -> None:
     """Embed images whose metadata are the rows of `table`; `source` is their fingerprint.
+
+    The table that is written has the columns of `schema` and the embedding.
 
     Raises InputError where there is no image or their shape is not the model's, PhenovaeError where
     an embedding is not a number.
@@ -54,6 +57,7 @@ def embed_images(
             "model": trained.weights_hash,
             "view": trained.card.origin.view,
             "source": source,
+            "columns": list(schema.names),
             "cells": len(table),
             "batch": options.batch,
             "device": trained.device.type,
@@ -75,7 +79,7 @@ def embed_images(
     ):
         for file, rows in waiting.items():
             latents = _embeddings(trained, images, rows, options, bar)
-            write_table(_with_metadata(table, rows, latents), file, EMBEDDINGS)
+            write_table(_with_latents(table[list(schema.names)], rows, latents), file, schema)
     _join(list(blocks), out)
     shutil.rmtree(parts, ignore_errors=True)
 
@@ -122,10 +126,10 @@ def _embeddings(
     return np.concatenate(means)
 
 
-def _with_metadata(
+def _with_latents(
     table: pd.DataFrame, rows: Rows, latents: npt.NDArray[np.float32]
 ) -> pd.DataFrame:
-    metadata = table[list(CELL_METADATA)].iloc[rows].reset_index(drop=True)
+    metadata = table.iloc[rows].reset_index(drop=True)
     names = [f"z_{number:03d}" for number in range(latents.shape[1])]
     return pd.concat([metadata, pd.DataFrame(latents, columns=names)], axis=1)
 

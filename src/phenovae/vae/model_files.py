@@ -47,12 +47,16 @@ class Origin(Options):
     """What a model was trained on, as its card tells it.
 
     `view` is the view as JSON-able values, `split_hash` the hash of the splits, `store` the
-    fingerprint of the cell store.
+    fingerprint of the cell store. `crop_size` (height, width) [px], `dtype` and `pixel_size_um` are
+    those of the raw crops, where they are known.
     """
 
     view: dict[str, object] = Field(default_factory=dict)
     split_hash: str = ""
     store: str = ""
+    crop_size: tuple[int, int] | None = None
+    dtype: str = ""
+    pixel_size_um: float | None = None
 
 
 class Summary(Options):

@@ -106,7 +106,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Encoded:
         """Posterior and pooled stages of a batch."""
-        count = len(images)
+        count = images.shape[0]  # len() would fix the number in an exported graph
         maps = self.maps(images)
         stages = tuple(
             torch.cat([each.mean(dim=(2, 3)), each.amax(dim=(2, 3))], dim=1).reshape(count, -1)

@@ -9,6 +9,8 @@ from pydantic import Field
 from phenovae.base.options import Options
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+ForeignScale = Literal["crops", "model"]
+"""What scales crops of plates that a model was not trained on: they themselves, or its training."""
 
 
 class LikelihoodOptions(Options):

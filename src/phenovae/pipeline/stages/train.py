@@ -108,7 +108,12 @@ def _train(work: Work) -> Outcome:
         groups=_groups(store.table, config.objective),
         per_well=config.sampling.per_well,
         origin=Origin(
-            view=view.to_json(), split_hash=split_hash(splits), store=store.fingerprint()
+            view=view.to_json(),
+            split_hash=split_hash(splits),
+            store=store.fingerprint(),
+            crop_size=store.crop_size,
+            dtype=store.card.dtype,
+            pixel_size_um=store.pixel_size_um,
         ),
         seed=seed,
         resume=work.resume,
