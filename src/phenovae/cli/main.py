@@ -20,6 +20,7 @@ from phenovae.cli import (
     download,
     embed,
     evaluate,
+    export,
     export_crops,
     illuminate,
     import_,
@@ -72,6 +73,7 @@ _VERBS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("doctor", doctor.command, "What is wrong with the installation, a table or a run."),
     ("repro", repro.command, "Replay a run from its journal, and say what differs."),
     ("inspect", inspect.command, "Show what is in a store, a table or a folder of crops."),
+    ("export", export.command, "A run's model as a folder to hand to others."),
     ("export-crops", export_crops.command, "Write a store back as single-cell files."),
 )
 

@@ -25,6 +25,7 @@ from phenovae.screen.bbbc021.knowledge import published
 from phenovae.vae.file_names import DIAGNOSTICS, HISTORY, PICTURES, WEIGHTS
 
 WHOLE_FIELDS = ("raw", "twin")
+_SCORING = ("evaluate", "profile")
 
 
 def gather(run: Path, config: Config) -> ReportContent:
@@ -34,7 +35,8 @@ def gather(run: Path, config: Config) -> ReportContent:
     store = CellStore.open(run / paths.CELLS)
     flags = store.table["Quality_Flag"].to_numpy(dtype=object)
     without = {name: entry.skipped for name, entry in journal.stages.items() if entry.skipped}
-    trained, scored = "train" not in without, "evaluate" not in without
+    trained = "train" not in without
+    scored, profiled = (name in journal.stages and name not in without for name in _SCORING)
     synthetic = config.input.source == "twin"
     return ReportContent(
         title=config.report.title or run.resolve().name,
@@ -51,7 +53,7 @@ def gather(run: Path, config: Config) -> ReportContent:
         pictures=_pictures(run / paths.MODEL / PICTURES),
         records=_records(run / paths.SCORES) if scored else [],
         neighbours=_table(run / paths.NEIGHBOURS, NEIGHBOURS, there=scored),
-        profiles=_table(run / paths.PROFILES, PROFILES, there="profile" not in without),
+        profiles=_table(run / paths.PROFILES, PROFILES, there=profiled),
         confusions={
             name: mapping(table)
             for name, table in mapping(facts.get("evaluate", {}).get("confusion")).items()
