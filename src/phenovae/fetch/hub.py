@@ -17,7 +17,8 @@ ENDPOINT = "HF_ENDPOINT"
 _HUB = "https://huggingface.co"
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _HERE = ("127.0.0.1", "localhost", "::1")
-_REFUSED = (401, 403)
+_REFUSED = (401, 403, 404)
+_MAY_BE_THERE = (402, 403, 409)
 
 
 def check_push(name: str, endpoint: str | None) -> str:
@@ -56,19 +57,27 @@ def push_folder(folder: Path, name: str, *, endpoint: str | None = None, public:
     """
     address = check_push(name, endpoint)
     import httpx2
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
     hub = HfApi(endpoint=address, token=os.environ[TOKEN], library_name="phenovae")
     try:
-        hub.create_repo(name, private=not public, exist_ok=True)
-        hub.upload_folder(
-            repo_id=name, folder_path=folder, commit_message="Share a model of phenovae"
+        try:
+            hub.create_repo(name, private=not public)
+        except HfHubHTTPError as error:
+            # There already, or the token may write to it and may make none: the push will tell.
+            if error.response.status_code not in _MAY_BE_THERE:
+                raise
+        # One commit, where a folder may become several: a model is there whole or not.
+        hub.create_commit(
+            name,
+            [CommitOperationAdd(path.name, path) for path in sorted(folder.iterdir())],
+            commit_message="Share a model of phenovae",
         )
     except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else None
+        status = error.response.status_code
         refused = status in _REFUSED
         raise FetchError(
             f"the hub refused {name}: HTTP {status}"
@@ -78,9 +87,10 @@ def push_folder(folder: Path, name: str, *, endpoint: str | None = None, public:
             if refused
             else "try again later; nothing else is lost",
         ) from None
-    except (httpx2.HTTPError, OfflineModeIsEnabled, OSError) as error:
+    except (httpx2.HTTPError, OfflineModeIsEnabled, OSError, RuntimeError) as error:
+        # RuntimeError is how the library tells that a large file did not arrive.
         raise FetchError(
-            f"the hub cannot be reached: {error}",
+            f"the hub was not reached, or not to the end: {error}",
             where=address,
             mend="check the network, a proxy, HF_HUB_OFFLINE and the address; the folder is whole",
         ) from None

@@ -114,8 +114,8 @@ def _usage(content: ReportContent, model: SharedModel) -> str:
         f"FOLDER is this folder, CROPS one of `.npy` files, a file a {content.unit}: "
         f"{model.raw}, "
         f"axes height × width × channel, channels in the order {channels}. Files of other "
-        "channels, sizes or bit depths are refused. The table has a row a file, `Metadata_File` and "
-        f"`z_000` to `z_{model.dimension - 1:03d}`.\n\n{model.onnx}"
+        "channels, sizes or bit depths are refused. The table has a row a file: `Metadata_File`, "
+        f"and `z_000` to `z_{model.dimension - 1:03d}`.\n\n{model.onnx}"
     )
 
 
