@@ -58,7 +58,7 @@ def test_the_card_says_what_the_run_says(crops_run: Path, shared: Path) -> None:
     for said in (
         "DAPI, Actin, Tubulin, in this order", "24 × 24 px", "(16 bits a channel)",
         "| cells | 54 |", splits["facts"]["hash"], config["weights_sha256"],
-        "| cells-mean@1 | NSC |", "intensity",
+        "| cells-mean@1 | NSC |", "intensity", "neither a mechanism nor the name of a compound",
         "It learned from 48 cells", "with seed 0", "percentile 99.5", "posterior collapse",
     ):  # fmt: skip
         assert said in body, said
@@ -74,6 +74,20 @@ def test_the_card_says_what_the_run_says(crops_run: Path, shared: Path) -> None:
         assert all(
             name not in path.read_text(encoding="utf-8") for path in shared.glob("*.*[nd]")
         ), name
+
+
+def test_a_model_that_saw_labels_says_so(crops_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(crops_run, run)
+    path = run / "model" / "model.json"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"labels": "none"', '"labels": "compound"'),
+        encoding="utf-8",
+    )
+    assert call("export", run, "--no-onnx", "-o", tmp_path / "m").code == 0
+    text = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "**weakly supervised**: it learned to tell compounds apart" in text
+    assert '"labels": "compound"' in (tmp_path / "m" / "config.json").read_text(encoding="utf-8")
 
 
 def test_the_cards_scale_is_in_the_middle_of_the_plates(shared: Path) -> None:

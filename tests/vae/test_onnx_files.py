@@ -22,6 +22,7 @@ _SUMMARY = Summary(
     "options",
     [
         {"size": "small", "latent": 5, "readout": {"take": "stages", "views": 8, "components": 4}},
+        {"size": "small", "sees": "shape", "latent": 3, "readout": {"take": "stages"}},
         {"size": "light", "norm": "batch", "channels": "apart", "latent": 3},
     ],
 )

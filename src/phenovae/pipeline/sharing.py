@@ -175,6 +175,7 @@ def _fill(
     shared = SharedModel(
         name=options.name or content.title,
         license=options.license,
+        labels=card.labels,
         seed=card.seed,
         shape=card.shape,
         raw=_raw(card),
@@ -248,6 +249,7 @@ def _config_of(
         "embedding": {"dimensions": dimension, "is": _readout(card)},
         "latent": card.recipe.model.latent,
         "model": card.recipe.model.model_dump(mode="json"),
+        "labels": card.labels,
         "seed": card.seed,
         "split_sha256": card.origin.split_hash,
         "cells_sha256": card.origin.store,

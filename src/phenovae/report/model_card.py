@@ -34,13 +34,15 @@ _LEAST = 5
 class SharedModel:
     """What the card says besides what the run's report shows.
 
-    `shape` is (channel, height, width) of what the model sees; `raw` the crops it was trained on,
-    in words; `scaling` how they are normalised; `dimension` that of an embedding; `readout` what
-    it is; `files` what lies in the folder, by name; `onnx` what was compared, or why there is none.
+    `labels` are those that training saw; `shape` is (channel, height, width) of what the model
+    sees; `raw` the crops it was trained on, in words; `scaling` how they are normalised;
+    `dimension` that of an embedding; `readout` what it is; `files` what lies in the folder, by
+    name; `onnx` what was compared, or that there is none.
     """
 
     name: str
     license: str
+    labels: str
     seed: int
     shape: tuple[int, int, int]
     raw: str
@@ -92,8 +94,7 @@ def _opening(content: ReportContent, model: SharedModel) -> str:
     said = (
         f"A variational autoencoder that turns a picture of one {content.unit} "
         f"({', '.join(content.channels)}) into {plural(model.dimension, 'number')}: "
-        f"{model.readout}. It was trained with phenovae; no mechanism and no name of a compound "
-        "was given to it."
+        f"{model.readout}. It was trained with phenovae, {_labels(model)}."
     )
     balance = mapping(content.options.get("sampling")).get("balance")
     if balance not in (None, "none"):
@@ -105,6 +106,15 @@ def _opening(content: ReportContent, model: SharedModel) -> str:
             "\n\nNo licence was chosen for these weights. Ask who gave them to you what you may do."
         )
     return said
+
+
+def _labels(model: SharedModel) -> str:
+    if model.labels == "none":
+        return "and neither a mechanism nor the name of a compound was given to it"
+    return (
+        f"**weakly supervised**: it learned to tell {model.labels}s apart, and its scores share no "
+        "column with those of models that saw no labels; no mechanism was given to it"
+    )
 
 
 def _usage(content: ReportContent, model: SharedModel) -> str:
