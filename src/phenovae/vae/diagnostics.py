@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from phenovae.vae.file_names import DIAGNOSTICS, PICTURES
 from phenovae.vae.model_files import TrainedModel, load_model
 from phenovae.vae.objectives import bits_per_dimension
 from phenovae.vae.options import Device
+from phenovae.vae.plates import codes_of
 from phenovae.vae.records import sigmas
 from phenovae.vae.validation import ACTIVE_VARIANCE, measure
 
@@ -26,12 +29,14 @@ def diagnose(
     images: Images,
     rows: Rows,
     *,
+    plates: Sequence[str] | None = None,
     device: Device = "auto",
     progress: Progress = SILENT,
 ) -> dict[str, object]:
     """Measure the model of a folder on rows, write `diagnostics.json` and `pictures.npz` there.
 
-    Gives what the JSON holds; on the validation rows of the training its ELBO is the summary's.
+    `plates` name the plate of every image, by row, for a decoder that is told of plates. Gives what
+    the JSON holds; on the validation rows of the training its ELBO is the summary's.
     The pictures are float16 in [0, 1]: `originals`, `reconstructions` (decoded from the posterior
     mean) and `samples` (decoded from the prior), each (n, channel, height, width), with the
     originals' `names` and the `channels`.
@@ -41,8 +46,11 @@ def diagnose(
     if not len(rows):
         raise TrainingError("there is no cell to diagnose the model with")
     trained = load_model(folder, device)
-    measured = measure(
-        trained.model,
+    model, known = trained.model, trained.card.plates
+    told = None if plates is None or not known else codes_of(plates, known)
+    measuring = partial(
+        measure,
+        model,
         images,
         np.asarray(rows, dtype=np.int64),
         batch=trained.card.recipe.train.batch,
@@ -50,7 +58,7 @@ def diagnose(
         device=trained.device,
         progress=progress,
     )
-    model = trained.model
+    measured = measuring(told=told)
     said: dict[str, object] = {
         "cells": measured.cells,
         "latent": model.latent,
@@ -68,21 +76,30 @@ def diagnose(
         "sigma": dict(zip(images.channels, sigmas(model), strict=True)),
         "sigma_at_bound": model.likelihood.at_bound(),
     }
+    if told is not None:
+        said["elbo_nats_of_no_plate"] = measuring().elbo
     write_json(folder / DIAGNOSTICS, said)
-    _write_pictures(folder / PICTURES, trained, images, rows)
+    _write_pictures(folder / PICTURES, trained, images, rows, plates)
     return said
 
 
-def _write_pictures(path: Path, trained: TrainedModel, images: Images, rows: Rows) -> None:
+def _write_pictures(
+    path: Path,
+    trained: TrainedModel,
+    images: Images,
+    rows: Rows,
+    plates: Sequence[str] | None,
+) -> None:
     random = generator(trained.card.seed, "vae", "pictures")
     chosen = np.sort(random.choice(rows, size=min(_SHOWN, len(rows)), replace=False))
     originals = images.images(chosen)
+    shown = None if plates is None else [plates[row] for row in chosen]
     latents = random.standard_normal((_SHOWN, trained.model.latent), dtype=np.float32)
-    with writing(path) as partial, partial.open("wb") as file:
+    with writing(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(
             file,
             originals=originals.astype(np.float16),
-            reconstructions=trained.reconstruct(originals).astype(np.float16),
+            reconstructions=trained.reconstruct(originals, shown).astype(np.float16),
             samples=trained.decode(latents).astype(np.float16),
             names=np.array(images.names(chosen), dtype=np.str_),
             channels=np.array(images.channels, dtype=np.str_),

@@ -23,7 +23,8 @@ class Job:
     """All that a training depends on.
 
     `weights` are sampling weights of `rows`, or none; `wells` and `plates` number the well and the
-    plate of every image, by row, or are none; `groups` number what each was treated with, on the
+    plate of every image, by row, or are none, and `plate_names` are those of the numbers; `groups`
+    number what each was treated with, on the
     weakly supervised track alone.
     """
 
@@ -33,6 +34,7 @@ class Job:
     weights: npt.NDArray[np.float64] | None
     wells: Rows | None
     plates: Rows | None
+    plate_names: tuple[str, ...]
     groups: Rows | None
     per_well: int
     recipe: Recipe
@@ -62,6 +64,7 @@ class Job:
             "validation": sha256_of(self.validation.tolist()),
             "wells": None if self.wells is None else sha256_of(self.wells.tolist()),
             "plates": None if self.plates is None else sha256_of(self.plates.tolist()),
+            "plate_names": self.plate_names if self.recipe.model.plates.code else (),
             "groups": None if self.groups is None else sha256_of(self.groups.tolist()),
             "per_well": self.per_well,
             "weights": None if self.weights is None else sha256_of(self.weights.tolist()),

@@ -48,8 +48,9 @@ class Batch:
 
     `other`, where an objective asks for it, are the same cells changed anew, and `fresh` as many
     other cells, drawn apart; `wells` and `plates` number the well and the plate of each cell (n,),
-    where they are known; `classes` are there on the weakly supervised track alone. `step` counts
-    the steps of the training, from 0.
+    where they are known; `classes` are there on the weakly supervised track alone. `told` are the
+    codes of plates that the decoder is told (n,), 0 being none. `step` counts the steps of the
+    training, from 0.
     """
 
     images: Tensor
@@ -59,6 +60,7 @@ class Batch:
     wells: Tensor | None = None
     plates: Tensor | None = None
     classes: Tensor | None = None
+    told: Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -90,9 +92,13 @@ class Reconstruction:
 
 
 class VAE(nn.Module):
-    """A variational autoencoder of images of one shape (channel, height, width)."""
+    """A variational autoencoder of images of one shape (channel, height, width).
 
-    def __init__(self, shape: Shape, options: ModelOptions) -> None:
+    `plates` are those that have a code of their own, where the decoder is told of plates; no plate
+    is code 0 and stays zero, from where all others start.
+    """
+
+    def __init__(self, shape: Shape, options: ModelOptions, plates: int = 0) -> None:
         super().__init__()
         self.shape = shape
         self.latent = options.latent
@@ -102,6 +108,10 @@ class VAE(nn.Module):
         self.likelihood: FixedGaussian | LearnedGaussian = make_likelihood(
             shape[0], options.likelihood
         )
+        self.plates: nn.Embedding | None = None
+        if options.plates.code:
+            self.plates = nn.Embedding(plates + 1, options.plates.code, padding_idx=0)
+            nn.init.zeros_(self.plates.weight)
 
     @property
     def dimensions(self) -> int:
@@ -109,17 +119,33 @@ class VAE(nn.Module):
         channels, height, width = self.shape
         return channels * height * width
 
-    def forward(self, images: Tensor, noise: Tensor, other: Tensor | None = None) -> Output:
+    def decode(self, latents: Tensor, told: Tensor | None = None) -> Tensor:
+        """Means of pixels of latents (n, latent), with codes of plates (n,) or of no plate."""
+        if self.plates is not None:
+            if told is None:
+                told = torch.zeros(len(latents), dtype=torch.int64, device=latents.device)
+            latents = torch.cat([latents, self.plates(told)], dim=1)
+        mean: Tensor = self.decoder(latents)
+        return mean
+
+    def forward(
+        self,
+        images: Tensor,
+        noise: Tensor,
+        other: Tensor | None = None,
+        told: Tensor | None = None,
+    ) -> Output:
         """Encode, draw z = mu + σ·noise, decode; noise is (n, latent), standard normal.
 
         `other` images are encoded in the same pass, so that both views share one normalisation of
-        the batch, and are not decoded.
+        the batch, and are not decoded. `told` are the codes of plates (n,) for the decoder.
         """
         both = images if other is None else in_fast_order(torch.cat([images, other]))
-        mu, logvar, stages, _ = self.encoder(both)
+        encoded: Encoded = self.encoder(both)
+        mu, logvar, stages = encoded.mu, encoded.logvar, encoded.stages
         count = len(images)
         z = mu[:count] + noise * torch.exp(0.5 * logvar[:count])
-        mean = self.decoder(z)
+        mean = self.decode(z, told)
         return Output(
             mu[:count],
             logvar[:count],
@@ -139,14 +165,15 @@ def told_by(output: Output) -> tuple[Posterior, Reconstruction]:
     return posterior, Reconstruction(output.mean, output.nll)
 
 
-def make_model(shape: Shape, options: ModelOptions, seed: int) -> VAE:
+def make_model(shape: Shape, options: ModelOptions, seed: int, plates: int = 0) -> VAE:
     """A new model with weights drawn from the seed; global random state stays as it was.
 
-    Raises UsageError where the shape does not fit the network.
+    `plates` are those that its decoder can be told. Raises UsageError where the shape does not fit
+    the network.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(integer(seed, "vae", "weights"))
-        return in_fast_layout(VAE(shape, options))
+        return in_fast_layout(VAE(shape, options, plates))
 
 
 def in_fast_layout(model: VAE) -> VAE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from phenovae.vae.options import (
     ObjectiveOptions,
     TrainOptions,
 )
+from phenovae.vae.plates import codes_of
 from phenovae.vae.readout import Coordinates, features_of
 from phenovae.vae.tensor_files import read_tensors, write_tensors
 from phenovae.vae.validation import to_device
@@ -86,6 +88,9 @@ class Card(Options):
     phenovae: str = __version__
     channels: tuple[str, ...]
     shape: tuple[int, int, int]
+    plates: tuple[str, ...] = Field(
+        (), description="plates that the decoder has a code of, in the order of the codes, from 1"
+    )
     recipe: Recipe
     origin: Origin
     seed: int
@@ -154,20 +159,33 @@ class TrainedModel:
             encoded: Encoded = self.model.encoder(to_device(images, self.device))
         return encoded.mu.cpu().numpy(), encoded.logvar.cpu().numpy()
 
-    def decode(self, latents: npt.NDArray[np.float32]) -> Pixels:
-        """Means of the pixels (n, channel, height, width) of latents (n, latent)."""
+    def decode(
+        self, latents: npt.NDArray[np.float32], plates: Sequence[str] | None = None
+    ) -> Pixels:
+        """Means of the pixels (n, channel, height, width) of latents (n, latent).
+
+        `plates` name the plate of each, for a decoder that is told of plates; one that training
+        did not see counts as none, as do all without names.
+        """
         if latents.ndim != 2 or latents.shape[1] != self.model.latent:
             raise PhenovaeError(
                 f"latents of shape {latents.shape} do not fit a model of {self.model.latent}"
             )
         with torch.no_grad():
-            mean = self.model.decoder(torch.from_numpy(np.float32(latents)).to(self.device))
+            mean = self.model.decode(
+                torch.from_numpy(np.float32(latents)).to(self.device), self._told(plates)
+            )
         pixels: Pixels = mean.contiguous().cpu().numpy()
         return pixels
 
-    def reconstruct(self, images: Pixels) -> Pixels:
-        """Images decoded from their posterior means."""
-        return self.decode(self.encode(images)[0])
+    def reconstruct(self, images: Pixels, plates: Sequence[str] | None = None) -> Pixels:
+        """Images decoded from their posterior means; `plates` as for `decode`."""
+        return self.decode(self.encode(images)[0], plates)
+
+    def _told(self, plates: Sequence[str] | None) -> torch.Tensor | None:
+        if plates is None:
+            return None
+        return torch.from_numpy(codes_of(plates, self.card.plates)).to(self.device)
 
     def _check(self, images: Pixels) -> None:
         if images.ndim != 4 or images.shape[1:] != self.model.shape:
@@ -183,7 +201,7 @@ def load_model(folder: Path, device: Device = "cpu") -> TrainedModel:
     place = torch.device(device_name(device))
     tensors, _ = read_tensors(folder / WEIGHTS)
     with torch.random.fork_rng(devices=[]):
-        model = in_fast_layout(VAE(card.shape, card.recipe.model))
+        model = in_fast_layout(VAE(card.shape, card.recipe.model, len(card.plates)))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -147,14 +147,19 @@ def amounts_of(images: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Latents (n, latent) to the mean of each pixel (n, channel, height, width) in (0, 1)."""
+    """Latents (n, latent) to the mean of each pixel (n, channel, height, width) in (0, 1).
+
+    Where plates have a code, it follows the latents (n, latent + code).
+    """
 
     def __init__(self, shape: Shape, trunk: Trunk, options: ModelOptions) -> None:
         super().__init__()
         channels, height, width = shape
         widths = trunk.widths
         self.start = (widths[-1], height // _SHRINKS_BY, width // _SHRINKS_BY)
-        self.linear = nn.Linear(options.latent, self.start[0] * self.start[1] * self.start[2])
+        self.linear = nn.Linear(
+            options.latent + options.plates.code, self.start[0] * self.start[1] * self.start[2]
+        )
         self.activation = nn.LeakyReLU(options.slope)
         layers: list[nn.Module] = []
         before = widths[-1]

@@ -68,6 +68,24 @@ class ReadoutOptions(Options):
     )
 
 
+class PlateOptions(Options):
+    """What the decoder is told of the plate of a cell."""
+
+    code: int = Field(
+        0,
+        ge=0,
+        description="dimensions of a code of each plate that is learned and joined to z before the "
+        "decoder; 0: the decoder sees z alone",
+    )
+    untold: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="share of the training cells that are decoded without their plate, so that "
+        "cells of other plates can be",
+    )
+
+
 class ModelOptions(Options):
     """Encoder, decoder, likelihood, and what becomes a cell's embedding."""
 
@@ -92,6 +110,10 @@ class ModelOptions(Options):
     )
     slope: float = Field(0.01, ge=0, lt=1, description="slope of LeakyReLU below zero")
     likelihood: LikelihoodOptions = Field(default_factory=lambda: LikelihoodOptions())
+    plates: PlateOptions = Field(
+        default_factory=lambda: PlateOptions(),
+        description="what the decoder is told of the plate, so that z need not carry it",
+    )
     readout: ReadoutOptions = Field(default_factory=lambda: ReadoutOptions())
 
 

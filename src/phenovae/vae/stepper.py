@@ -17,6 +17,7 @@ from phenovae.vae.data import Pixels, Rows
 from phenovae.vae.model import VAE, Batch, Output, Posterior, Reconstruction, told_by
 from phenovae.vae.objectives import MODEL, Objective, weighted
 from phenovae.vae.options import AugmentOptions, TrainOptions
+from phenovae.vae.plates import partly_untold
 from phenovae.vae.terms.term import Optimised, Trained
 from phenovae.vae.validation import to_device
 from phenovae.vae.watch import non_finite, non_finite_gradient
@@ -26,6 +27,7 @@ class Stepper:
     """Model, objective and optimisers on their device, and how one batch changes them.
 
     `optimisers` has one for the model and one for every term with parameters of its own, by name.
+    `untold` is the share of cells that are decoded without their plate.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Stepper:
         augmentation: AugmentOptions,
         steps_in_all: int,
         seed: int,
+        untold: float = 0.0,
     ) -> None:
         self.fabric = fabric
         self.model = model
@@ -45,6 +48,7 @@ class Stepper:
         self.augmentation = augmentation
         self.steps_in_all = steps_in_all
         self.seed = seed
+        self.untold = untold
         self.parameters = {MODEL: list(model.parameters())}
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
@@ -67,9 +71,15 @@ class Stepper:
         objective.to(fabric.device)
         self._forward, *self._wrapped = fabric.setup(model, *self.optimisers.values())
 
-    def forward(self, images: Tensor, noise: Tensor, other: Tensor | None = None) -> Output:
+    def forward(
+        self,
+        images: Tensor,
+        noise: Tensor,
+        other: Tensor | None = None,
+        told: Tensor | None = None,
+    ) -> Output:
         """The model's pass on its device and in its precision."""
-        return cast("Output", self._forward(images, noise, other))
+        return cast("Output", self._forward(images, noise, other, told))
 
     def learning_rate(self, step: int) -> float:
         """The model's learning rate at a step."""
@@ -90,23 +100,24 @@ class Stepper:
         plates: Rows | None = None,
         fresh: Pixels | None = None,
         classes: Rows | None = None,
+        told: Rows | None = None,
     ) -> dict[str, float]:
         """Descend once on images (n, channel, height, width); figures of the batch [nats a cell].
 
         `wells` and `plates` number those of each cell (n,), where they are known; `fresh` are
         images of other cells, where the objective asks for some; `classes` (n,) are those of a
-        weakly supervised training.
+        weakly supervised training; `told` the codes of the plates, for a decoder that is told.
 
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
         rank = self.fabric.global_rank
-        batch = self._batch(pixels, fresh, step, wells, plates, classes)
+        batch = self._batch(pixels, fresh, step, wells, plates, classes, told)
         images = batch.images
         noise = torch.randn(
             (len(images), self.model.latent), generator=self._random("posterior", step, rank)
         ).to(self.fabric.device)
-        output = self.forward(images, noise, batch.other)
+        output = self.forward(images, noise, batch.other, batch.told)
         posterior, reconstruction = told_by(output)
         with self.fabric.autocast():
             losses = self.objective(batch, posterior, reconstruction)
@@ -139,6 +150,7 @@ class Stepper:
         wells: Rows | None,
         plates: Rows | None,
         classes: Rows | None,
+        told: Rows | None,
     ) -> Batch:
         device, rank = self.fabric.device, self.fabric.global_rank
 
@@ -153,7 +165,12 @@ class Stepper:
             None if wells is None else torch.from_numpy(wells).to(device),
             None if plates is None else torch.from_numpy(plates).to(device),
             None if classes is None else torch.from_numpy(classes).to(device),
+            None if told is None else self._partly_told(told, step),
         )
+
+    def _partly_told(self, codes: Rows, step: int) -> Tensor:
+        random = self._random("plates", step, self.fabric.global_rank)
+        return partly_untold(torch.from_numpy(codes).to(self.fabric.device), self.untold, random)
 
     def _descend_terms(self, batch: Batch, output: Output, step: int) -> dict[str, float]:
         posterior, reconstruction = told_by(output.detached())
@@ -167,7 +184,7 @@ class Stepper:
         """Terms whose gradient alone is not finite, found by going through the batch again."""
         # Not by the wrapped model: between processes that would wait for a descent.
         with self.fabric.autocast():
-            output = self.model(batch.images, noise, batch.other)
+            output = self.model(batch.images, noise, batch.other, batch.told)
             losses = self.objective(batch, *told_by(output))
         sick = torch.zeros(len(losses), device=self.fabric.device)
         for place, (name, loss) in enumerate(losses.items()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -38,6 +38,7 @@ from phenovae.vae.model_files import (
     write_coordinates,
 )
 from phenovae.vae.objectives import TERMS, Objective
+from phenovae.vae.plates import told_plates
 from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.state import State
@@ -59,6 +60,7 @@ def train(
     weights: npt.NDArray[np.float64] | None = None,
     wells: Rows | None = None,
     plates: Rows | None = None,
+    plate_names: Sequence[str] = (),
     groups: Rows | None = None,
     per_well: int = 1,
     origin: Origin | None = None,
@@ -70,13 +72,14 @@ def train(
     """Train a model on rows of the images and leave it, with its history, in a folder.
 
     `wells` and `plates` number the well and the plate of every image, by row, for objectives that
-    ask; `groups` what each was treated with, -1 where that is not learned, for a weakly
-    supervised one alone; `per_well` cells of a well are drawn together. The weights kept are those
-    of the best ELBO on the validation rows, or the last where there are none. Checkpoints stay in
-    the folder; with `resume`, an interrupted training goes on from the newest bit for bit as if it
-    had never stopped (on one device of the same kind, with the same number of threads). Several
-    devices are processes of their own, which must be able to import and unpickle the images and
-    terms, and tell no progress but the history.
+    ask and decoders that are told, which keep the `plate_names` of the numbers; `groups` what each
+    was treated with, -1 where that is not learned, for a weakly supervised one alone; `per_well`
+    cells of a well are drawn together. The weights kept are those of the best ELBO on the
+    validation rows, or the last where there are none. Checkpoints stay in the folder; with
+    `resume`, an interrupted training goes on from the newest bit for bit as if it had never stopped
+    (on one device of the same kind, with the same number of threads). Several devices are processes
+    of their own, which must be able to import and unpickle the images and terms, and tell no
+    progress but the history.
 
     Raises TrainingError where there is nothing to train on or a loss is no number; UsageError
     where options do not fit the images or the machine; PhenovaeError where the disk is full.
@@ -88,6 +91,7 @@ def train(
         weights=weights,
         wells=wells,
         plates=plates,
+        plate_names=tuple(str(name) for name in plate_names),
         groups=groups,
         per_well=per_well,
         recipe=recipe,
@@ -134,7 +138,11 @@ class Training:
                 mend="set train.devices to 1",
             )
         self.steps = len(job.rows) // self.size
-        self.model = make_model(job.images.shape, recipe.model, job.seed)
+        self.told: Rows | None = None
+        self.plates: tuple[str, ...] = ()
+        if recipe.model.plates.code:
+            self.told, self.plates = told_plates(job.plates, job.plate_names, job.rows)
+        self.model = make_model(job.images.shape, recipe.model, job.seed, len(self.plates))
         self.classes: Rows | None = None
         classes = 0
         if job.groups is not None:
@@ -158,6 +166,7 @@ class Training:
             recipe.augment,
             self.steps * recipe.train.epochs,
             job.seed,
+            recipe.model.plates.untold,
         )
         self.checkpoints = Checkpoints(
             job.folder / CHECKPOINTS,
@@ -221,6 +230,7 @@ class Training:
                 job.plates if job.plates is None else job.plates[rows],
                 images[count:] if fresh else None,
                 self.classes if self.classes is None else self.classes[rows],
+                self.told if self.told is None else self.told[rows],
             )
             state.add(figures)
             now = time.perf_counter()
@@ -300,6 +310,7 @@ class Training:
             wells=self.job.wells,
             plates=self.job.plates,
             classes=self.classes,
+            told=self.told,
             workers=self.options.workers,
             share=(self.fabric.global_rank, self.fabric.world_size),
             reduce=self._added,
@@ -336,6 +347,7 @@ class Training:
             labels=job.recipe.objective.labels,
             channels=job.images.channels,
             shape=job.images.shape,
+            plates=self.plates,
             recipe=job.recipe,
             origin=job.origin,
             seed=job.seed,

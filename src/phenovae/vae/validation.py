@@ -65,13 +65,14 @@ def measure(
     batch: int,
     seed: int,
     device: torch.device,
-    forward: Callable[[Tensor, Tensor, Tensor | None], Output] | None = None,
+    forward: Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Output] | None = None,
     objective: Objective | None = None,
     second: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     step: int = 0,
     wells: Rows | None = None,
     plates: Rows | None = None,
     classes: Rows | None = None,
+    told: Rows | None = None,
     workers: int = 1,
     share: tuple[int, int] = (0, 1),
     reduce: Callable[[Tensor], Tensor] = _alone,
@@ -81,8 +82,9 @@ def measure(
 
     `forward` is the model as wrapped for its device; `second` makes the second view for an
     objective that sees twice, `step` is the training's; `wells`, `plates` and `classes` number
-    those of all images, by row; `share` says which batches of how many processes are this one's,
-    and `reduce` adds the sums of all.
+    those of all images, by row, and `told` are the codes of plates that the decoder is told;
+    `share` says which batches of how many processes are this one's, and `reduce` adds the sums of
+    all.
     """
     passing = forward if forward is not None else model
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
@@ -102,7 +104,8 @@ def measure(
             noise = torch.randn((len(block), model.latent), generator=random).to(device)
             batch_images = to_device(pixels, device)
             other = second(batch_images, random) if second is not None else None
-            output = passing(batch_images, noise, other)
+            codes = _of(told, block, device)
+            output = passing(batch_images, noise, other, codes)
             posterior, reconstruction = told_by(output)
             squares = (output.mean - batch_images).square().mean(dim=(2, 3))
             seen = Batch(
@@ -112,6 +115,7 @@ def measure(
                 wells=_of(wells, block, device),
                 plates=_of(plates, block, device),
                 classes=_of(classes, block, device),
+                told=codes,
             )
             losses = objective(seen, posterior, reconstruction) if objective else {}
             parts = [

@@ -91,6 +91,7 @@ def _train(work: Work) -> Outcome:
         if config.sampling.balance == "none"
         else sampling_weights(store.table, rows, config.sampling)
     )
+    numbers, names = pd.factorize(store.table["Metadata_Plate"], sort=True)
     summary = train(
         images,
         rows,
@@ -104,7 +105,8 @@ def _train(work: Work) -> Outcome:
         unfinished,
         weights=weights,
         wells=_numbers(store.table, "Metadata_Plate", "Metadata_Well"),
-        plates=_numbers(store.table, "Metadata_Plate"),
+        plates=numbers.astype(np.int64),
+        plate_names=[str(name) for name in names],
         groups=_groups(store.table, config.objective),
         per_well=config.sampling.per_well,
         origin=Origin(
@@ -123,6 +125,7 @@ def _train(work: Work) -> Outcome:
         unfinished,
         images,
         held_out if len(held_out) else rows,
+        plates=store.table["Metadata_Plate"].tolist(),
         device=config.train.device,
         progress=work.progress,
     )
