@@ -13,12 +13,14 @@ from phenovae.base.seeds import integer
 from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, make_likelihood
 from phenovae.vae.networks import NETWORKS, Encoded, Encoder, Shape, in_fast_order
 from phenovae.vae.options import ModelOptions
+from phenovae.vae.patches import blanked
 
 
 class Output(NamedTuple):
     """All that one pass gives: mu, logvar, z (n, latent); mean, of pixels; nll (n,) [nats].
 
-    `stages` are the encoder's pooled stages, `other` what it tells of the second view, if any.
+    `stages` are the encoder's pooled stages, `other` what it tells of the second view, if any, and
+    `hidden_nll` (n,) [nats] is that of hidden pixels, for as many as an image has, if any.
     """
 
     mu: Tensor
@@ -28,6 +30,7 @@ class Output(NamedTuple):
     nll: Tensor
     stages: tuple[Tensor, ...] = ()
     other: Encoded | None = None
+    hidden_nll: Tensor | None = None
 
     def detached(self) -> Output:
         """The same values, through which nothing is learned."""
@@ -39,6 +42,7 @@ class Output(NamedTuple):
             self.nll.detach(),
             tuple(each.detach() for each in self.stages),
             None if self.other is None else self.other.detached(),
+            None if self.hidden_nll is None else self.hidden_nll.detach(),
         )
 
 
@@ -49,8 +53,8 @@ class Batch:
     `other`, where an objective asks for it, are the same cells changed anew, and `fresh` as many
     other cells, drawn apart; `wells` and `plates` number the well and the plate of each cell (n,),
     where they are known; `classes` are there on the weakly supervised track alone. `told` are the
-    codes of plates that the decoder is told (n,), 0 being none. `step` counts the steps of the
-    training, from 0.
+    codes of plates that the decoder is told (n,), 0 being none; `hidden` are the pixels that the
+    encoder is not shown (n, 1, height, width). `step` counts the steps of the training, from 0.
     """
 
     images: Tensor
@@ -61,6 +65,7 @@ class Batch:
     plates: Tensor | None = None
     classes: Tensor | None = None
     told: Tensor | None = None
+    hidden: Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -85,10 +90,14 @@ class Posterior:
 
 @dataclass(eq=False)
 class Reconstruction:
-    """p(x given z): mean of pixels (n, channel, height, width), nll of the images (n,) [nats]."""
+    """p(x given z): mean of pixels (n, channel, height, width), nll of the images (n,) [nats].
+
+    `hidden_nll` (n,) is that of pixels that the encoder was not shown, for as many as an image has.
+    """
 
     mean: Tensor
     nll: Tensor
+    hidden_nll: Tensor | None = None
 
 
 class VAE(nn.Module):
@@ -134,13 +143,16 @@ class VAE(nn.Module):
         noise: Tensor,
         other: Tensor | None = None,
         told: Tensor | None = None,
+        hidden: Tensor | None = None,
     ) -> Output:
         """Encode, draw z = mu + σ·noise, decode; noise is (n, latent), standard normal.
 
         `other` images are encoded in the same pass, so that both views share one normalisation of
-        the batch, and are not decoded. `told` are the codes of plates (n,) for the decoder.
+        the batch, and are not decoded. `told` are the codes of plates (n,) for the decoder;
+        `hidden` are pixels (n, 1, height, width) of `images` that the encoder is not shown.
         """
-        both = images if other is None else in_fast_order(torch.cat([images, other]))
+        seen = images if hidden is None else in_fast_order(blanked(images, hidden))
+        both = seen if other is None else in_fast_order(torch.cat([seen, other]))
         encoded: Encoded = self.encoder(both)
         mu, logvar, stages = encoded.mu, encoded.logvar, encoded.stages
         count = len(images)
@@ -156,13 +168,21 @@ class VAE(nn.Module):
             None
             if other is None
             else Encoded(mu[count:], logvar[count:], tuple(each[count:] for each in stages)),
+            None if hidden is None else self._hidden_nll(mean, images, hidden),
         )
+
+    def _hidden_nll(self, mean: Tensor, images: Tensor, hidden: Tensor) -> Tensor:
+        # Where the image itself is foretold, a pixel costs the normaliser of its channel alone.
+        share = hidden[:, 0].float().mean(dim=(1, 2))
+        foretold = self.likelihood(torch.where(hidden, mean.float(), images), images)
+        nll: Tensor = (foretold - (1 - share) * self.likelihood(images, images)) / share
+        return nll
 
 
 def told_by(output: Output) -> tuple[Posterior, Reconstruction]:
     """What terms are given of a pass."""
     posterior = Posterior(output.mu, output.logvar, output.z, output.stages, output.other)
-    return posterior, Reconstruction(output.mean, output.nll)
+    return posterior, Reconstruction(output.mean, output.nll, output.hidden_nll)
 
 
 def make_model(shape: Shape, options: ModelOptions, seed: int, plates: int = 0) -> VAE:

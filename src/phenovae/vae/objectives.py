@@ -24,10 +24,11 @@ from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
 from phenovae.vae.terms.distillation import DistillationTerm
 from phenovae.vae.terms.elbo import KLTerm, ReconstructionTerm
+from phenovae.vae.terms.masked import MaskedTerm
 from phenovae.vae.terms.mmd import MMDTerm
 from phenovae.vae.terms.perceptual import PerceptualTerm
 from phenovae.vae.terms.scattered import ScatteringTerm
-from phenovae.vae.terms.term import SeesFresh, SeesTwice, Setting, Term, TermMaker, Trained
+from phenovae.vae.terms.term import Hides, SeesFresh, SeesTwice, Setting, Term, TermMaker, Trained
 from phenovae.vae.terms.total_correlation import TotalCorrelationTerm
 from phenovae.vae.terms.variance import VarianceTerm
 
@@ -38,6 +39,7 @@ TERMS: Mapping[str, TermMaker] = MappingProxyType(
     {
         "reconstruction": ReconstructionTerm,
         "kl": KLTerm,
+        "masked": MaskedTerm,
         "discriminator": DiscriminatorTerm,
         "perceptual": PerceptualTerm,
         "scattering": ScatteringTerm,
@@ -96,6 +98,13 @@ class Objective(nn.Module):
     def sees_fresh(self) -> bool:
         """Whether some term needs images of other cells, drawn apart."""
         return any(isinstance(term, SeesFresh) and term.sees_fresh for term in self.terms.values())
+
+    def hidden(self, count: int, random: torch.Generator) -> Tensor | None:
+        """Which pixels of images the encoder is not to be shown (n, 1, height, width), if any."""
+        for term in self.terms.values():
+            if isinstance(term, Hides):
+                return term.hidden(count, random)
+        return None
 
     def forward(
         self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction

@@ -208,6 +208,16 @@ class ScatteringOptions(Options):
     angles: int = Field(4, ge=1, le=16, description="directions of wavelets in a half turn")
 
 
+class MaskedOptions(Options):
+    """Reconstruction of what the encoder was not shown."""
+
+    weight: float = Field(
+        1.0, ge=0, description="weight of the term; 1: hidden pixels cost as a whole image would"
+    )
+    share: float = Field(0.5, gt=0, lt=1, description="share of the patches that is hidden")
+    patch: int = Field(8, ge=1, description="side of a patch; it must divide the view's size [px]")
+
+
 class DiscriminatorOptions(Options):
     """The discriminator of VAE+ and the weights of its stages."""
 
@@ -265,6 +275,10 @@ class ObjectiveOptions(Options):
     scattering: ScatteringOptions = Field(
         default_factory=lambda: ScatteringOptions(),
         description="images and reconstructions have like textures, by a wavelet scattering",
+    )
+    masked: MaskedOptions = Field(
+        default_factory=lambda: MaskedOptions(),
+        description="patches that the encoder was not shown are rebuilt",
     )
     mmd: MMDOptions = Field(
         default_factory=lambda: MMDOptions(),

@@ -77,9 +77,10 @@ class Stepper:
         noise: Tensor,
         other: Tensor | None = None,
         told: Tensor | None = None,
+        hidden: Tensor | None = None,
     ) -> Output:
         """The model's pass on its device and in its precision."""
-        return cast("Output", self._forward(images, noise, other, told))
+        return cast("Output", self._forward(images, noise, other, told, hidden))
 
     def learning_rate(self, step: int) -> float:
         """The model's learning rate at a step."""
@@ -117,7 +118,7 @@ class Stepper:
         noise = torch.randn(
             (len(images), self.model.latent), generator=self._random("posterior", step, rank)
         ).to(self.fabric.device)
-        output = self.forward(images, noise, batch.other, batch.told)
+        output = self.forward(images, noise, batch.other, batch.told, batch.hidden)
         posterior, reconstruction = told_by(output)
         with self.fabric.autocast():
             losses = self.objective(batch, posterior, reconstruction)
@@ -157,6 +158,7 @@ class Stepper:
         def changed(images: Pixels, purpose: str) -> Tensor:
             return self.changed(to_device(images, device), self._random(purpose, step, rank))
 
+        hidden = self.objective.hidden(len(pixels), self._random("hidden", step, rank))
         return Batch(
             changed(pixels, "augment"),
             step,
@@ -166,6 +168,7 @@ class Stepper:
             None if plates is None else torch.from_numpy(plates).to(device),
             None if classes is None else torch.from_numpy(classes).to(device),
             None if told is None else self._partly_told(told, step),
+            None if hidden is None else hidden.to(device),
         )
 
     def _partly_told(self, codes: Rows, step: int) -> Tensor:
@@ -184,7 +187,7 @@ class Stepper:
         """Terms whose gradient alone is not finite, found by going through the batch again."""
         # Not by the wrapped model: between processes that would wait for a descent.
         with self.fabric.autocast():
-            output = self.model(batch.images, noise, batch.other, batch.told)
+            output = self.model(batch.images, noise, batch.other, batch.told, batch.hidden)
             losses = self.objective(batch, *told_by(output))
         sick = torch.zeros(len(losses), device=self.fabric.device)
         for place, (name, loss) in enumerate(losses.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,20 @@ from phenovae.vae.objectives import Objective
 
 ACTIVE_VARIANCE = 0.01
 """Variance of the posterior mean above which a unit is active (Burda et al. 2016)."""
+
+
+class Pass(Protocol):
+    """A pass through the model: images, noise, second view, codes of plates, hidden pixels."""
+
+    def __call__(
+        self,
+        images: Tensor,
+        noise: Tensor,
+        other: Tensor | None = None,
+        told: Tensor | None = None,
+        hidden: Tensor | None = None,
+    ) -> Output:
+        """What the model makes of them, see `VAE.forward`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ def measure(
     batch: int,
     seed: int,
     device: torch.device,
-    forward: Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Output] | None = None,
+    forward: Pass | None = None,
     objective: Objective | None = None,
     second: Callable[[Tensor, torch.Generator], Tensor] | None = None,
     step: int = 0,
@@ -84,7 +99,8 @@ def measure(
     objective that sees twice, `step` is the training's; `wells`, `plates` and `classes` number
     those of all images, by row, and `told` are the codes of plates that the decoder is told;
     `share` says which batches of how many processes are this one's, and `reduce` adds the sums of
-    all.
+    all. For an objective that hides pixels its terms are of images with some hidden, as in
+    training, and all else is of whole images.
     """
     passing = forward if forward is not None else model
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
@@ -117,7 +133,13 @@ def measure(
                 classes=_of(classes, block, device),
                 told=codes,
             )
-            losses = objective(seen, posterior, reconstruction) if objective else {}
+            hidden = objective.hidden(len(block), random) if objective is not None else None
+            if hidden is None:
+                shown = posterior, reconstruction
+            else:
+                seen.hidden = hidden.to(device)
+                shown = told_by(passing(batch_images, noise, other, codes, seen.hidden))
+            losses = objective(seen, *shown) if objective is not None else {}
             parts = [
                 torch.tensor([float(len(block))], dtype=torch.float64),
                 output.nll.cpu().double().sum().reshape(1),

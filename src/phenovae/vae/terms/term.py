@@ -64,6 +64,14 @@ class SeesFresh(Protocol):
 
 
 @runtime_checkable
+class Hides(Protocol):
+    """A term for which the encoder is not shown all of an image."""
+
+    def hidden(self, count: int, random: torch.Generator) -> Tensor:
+        """Which pixels of so many images it is not shown (n, 1, height, width)."""
+
+
+@runtime_checkable
 class Trained(Protocol):
     """A term whose parameters descend a loss of their own, by an optimiser of their own."""
 
