@@ -329,7 +329,11 @@ def test_every_term_trains_resumes_and_ends_in_the_same_bytes(
             "weakly_supervised": name == "compounds",
         },
         train={"epochs": 2},
-        model={"norm": "batch", "channels": "apart"},
+        model={
+            "norm": "batch",
+            "channels": "apart",
+            "codes": {"count": 5 if name == "commitment" else 0, "parts": 2},
+        },
     )
     wells = torch.arange(64).numpy() // 4
     named = {"wells": wells, "per_well": 2}

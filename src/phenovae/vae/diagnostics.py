@@ -76,6 +76,8 @@ def diagnose(
         "sigma": dict(zip(images.channels, sigmas(model), strict=True)),
         "sigma_at_bound": model.likelihood.at_bound(),
     }
+    if measured.code_perplexity is not None:
+        said["code_perplexity"] = measured.code_perplexity
     if told is not None:
         said["elbo_nats_of_no_plate"] = measuring().elbo
     write_json(folder / DIAGNOSTICS, said)
@@ -94,7 +96,7 @@ def _write_pictures(
     chosen = np.sort(random.choice(rows, size=min(_SHOWN, len(rows)), replace=False))
     originals = images.images(chosen)
     shown = None if plates is None else [plates[row] for row in chosen]
-    latents = random.standard_normal((_SHOWN, trained.model.latent), dtype=np.float32)
+    latents = trained.draw(_SHOWN, random)
     with writing(path) as unfinished, unfinished.open("wb") as file:
         np.savez_compressed(
             file,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from phenovae.base.seeds import integer
+from phenovae.vae.codebooks import Codebooks, Quantised
 from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, make_likelihood
 from phenovae.vae.networks import NETWORKS, Encoded, Encoder, Shape, in_fast_order
 from phenovae.vae.options import ModelOptions
@@ -21,6 +22,8 @@ class Output(NamedTuple):
 
     `stages` are the encoder's pooled stages, `other` what it tells of the second view, if any, and
     `hidden_nll` (n,) [nats] is that of hidden pixels, for as many as an image has, if any.
+    `quantised` are the codes that stand for mu in a latent space of codes, where `code_kl`
+    [nats a dimension] is the same for all.
     """
 
     mu: Tensor
@@ -31,6 +34,8 @@ class Output(NamedTuple):
     stages: tuple[Tensor, ...] = ()
     other: Encoded | None = None
     hidden_nll: Tensor | None = None
+    quantised: Quantised | None = None
+    code_kl: float = 0.0
 
     def detached(self) -> Output:
         """The same values, through which nothing is learned."""
@@ -43,6 +48,8 @@ class Output(NamedTuple):
             tuple(each.detach() for each in self.stages),
             None if self.other is None else self.other.detached(),
             None if self.hidden_nll is None else self.hidden_nll.detach(),
+            None if self.quantised is None else self.quantised.detached(),
+            self.code_kl,
         )
 
 
@@ -73,7 +80,9 @@ class Posterior:
     """q(z given x), a diagonal Gaussian: mean, log-variance and one draw, each (n, latent).
 
     `stages` are the encoder's pooled stages, each (n, 2 · maps), and `other` tells posterior mean,
-    log-variance and stages of the second view, where there is one.
+    log-variance and stages of the second view, where there is one. In a latent space of codes the
+    posterior is `quantised`, sure of one code of each part, `code_kl` [nats a dimension] is its KL
+    to the even prior, mu is what the codes stand for, and log-variance says nothing.
     """
 
     mu: Tensor
@@ -81,10 +90,14 @@ class Posterior:
     z: Tensor
     stages: tuple[Tensor, ...] = ()
     other: Encoded | None = None
+    quantised: Quantised | None = None
+    code_kl: float = 0.0
 
     @cached_property
     def kl(self) -> Tensor:
-        """KL to the standard normal (n, latent) [nats]; Kingma & Welling 2014, appendix B."""
+        """KL to the prior (n, latent) [nats]; Kingma & Welling 2014, appendix B."""
+        if self.quantised is not None:
+            return torch.full_like(self.mu, self.code_kl)
         return 0.5 * (self.mu.square() + self.logvar.exp() - 1 - self.logvar)
 
 
@@ -117,6 +130,10 @@ class VAE(nn.Module):
         self.likelihood: FixedGaussian | LearnedGaussian = make_likelihood(
             shape[0], options.likelihood
         )
+        self.codebooks: Codebooks | None = None
+        if options.codes.count:
+            self.codebooks = Codebooks(options.latent, options.codes)
+            self.encoder.logvar.requires_grad_(requires_grad=False)
         self.plates: nn.Embedding | None = None
         if options.plates.code:
             self.plates = nn.Embedding(plates + 1, options.plates.code, padding_idx=0)
@@ -147,6 +164,9 @@ class VAE(nn.Module):
     ) -> Output:
         """Encode, draw z = mu + σ·noise, decode; noise is (n, latent), standard normal.
 
+        In a latent space of codes z is the codes' vectors, and gradients go to mu straight through
+        them.
+
         `other` images are encoded in the same pass, so that both views share one normalisation of
         the batch, and are not decoded. `told` are the codes of plates (n,) for the decoder;
         `hidden` are pixels (n, 1, height, width) of `images` that the encoder is not shown.
@@ -156,10 +176,15 @@ class VAE(nn.Module):
         encoded: Encoded = self.encoder(both)
         mu, logvar, stages = encoded.mu, encoded.logvar, encoded.stages
         count = len(images)
-        z = mu[:count] + noise * torch.exp(0.5 * logvar[:count])
+        first = mu[:count]
+        quantised = None if self.codebooks is None else self.codebooks(first, noise)
+        if quantised is None:
+            z = first + noise * torch.exp(0.5 * logvar[:count])
+        else:
+            z = first + (quantised.vectors - first).detach()
         mean = self.decode(z, told)
         return Output(
-            mu[:count],
+            first,
             logvar[:count],
             z,
             mean,
@@ -169,6 +194,8 @@ class VAE(nn.Module):
             if other is None
             else Encoded(mu[count:], logvar[count:], tuple(each[count:] for each in stages)),
             None if hidden is None else self._hidden_nll(mean, images, hidden),
+            quantised,
+            0.0 if self.codebooks is None else self.codebooks.kl_per_dimension,
         )
 
     def _hidden_nll(self, mean: Tensor, images: Tensor, hidden: Tensor) -> Tensor:
@@ -181,7 +208,15 @@ class VAE(nn.Module):
 
 def told_by(output: Output) -> tuple[Posterior, Reconstruction]:
     """What terms are given of a pass."""
-    posterior = Posterior(output.mu, output.logvar, output.z, output.stages, output.other)
+    posterior = Posterior(
+        output.mu,
+        output.logvar,
+        output.z,
+        output.stages,
+        output.other,
+        output.quantised,
+        output.code_kl,
+    )
     return posterior, Reconstruction(output.mean, output.nll, output.hidden_nll)
 
 

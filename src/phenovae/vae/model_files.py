@@ -165,18 +165,29 @@ class TrainedModel:
         """Means of the pixels (n, channel, height, width) of latents (n, latent).
 
         `plates` name the plate of each, for a decoder that is told of plates; one that training
-        did not see counts as none, as do all without names.
+        did not see counts as none, as do all without names. In a latent space of codes the
+        nearest ones are decoded.
         """
         if latents.ndim != 2 or latents.shape[1] != self.model.latent:
             raise PhenovaeError(
                 f"latents of shape {latents.shape} do not fit a model of {self.model.latent}"
             )
         with torch.no_grad():
-            mean = self.model.decode(
-                torch.from_numpy(np.float32(latents)).to(self.device), self._told(plates)
-            )
+            there = torch.from_numpy(np.float32(latents)).to(self.device)
+            if self.model.codebooks is not None:
+                there = self.model.codebooks(there, there).vectors
+            mean = self.model.decode(there, self._told(plates))
         pixels: Pixels = mean.contiguous().cpu().numpy()
         return pixels
+
+    def draw(self, count: int, random: np.random.Generator) -> Pixels:
+        """Latents (count, latent) drawn from the prior: the standard normal, or all codes alike."""
+        books = self.model.codebooks
+        if books is None:
+            return random.standard_normal((count, self.model.latent), dtype=np.float32)
+        codes = torch.from_numpy(random.integers(books.count, size=(count, books.parts)))
+        vectors: Pixels = books.look_up(codes.to(self.device)).cpu().numpy()
+        return vectors
 
     def reconstruct(self, images: Pixels, plates: Sequence[str] | None = None) -> Pixels:
         """Images decoded from their posterior means; `plates` as for `decode`."""

@@ -9,7 +9,7 @@ one, by an optimiser of their own (a discriminator, say), and the model's descen
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -19,6 +19,7 @@ from phenovae.base.errors import UsageError, nearest
 from phenovae.base.seeds import integer
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.terms.commitment import CommitmentTerm
 from phenovae.vae.terms.compounds import CompoundTerm
 from phenovae.vae.terms.contrast import ViewContrast, WellContrast
 from phenovae.vae.terms.discriminator import DiscriminatorTerm
@@ -34,12 +35,15 @@ from phenovae.vae.terms.variance import VarianceTerm
 
 MODEL = "model"
 COMPOUNDS = "compounds"
+COMMITMENT = "commitment"
+_OF_A_GAUSSIAN = ("mmd", "total_correlation")
 
 TERMS: Mapping[str, TermMaker] = MappingProxyType(
     {
         "reconstruction": ReconstructionTerm,
         "kl": KLTerm,
         "masked": MaskedTerm,
+        COMMITMENT: CommitmentTerm,
         "discriminator": DiscriminatorTerm,
         "perceptual": PerceptualTerm,
         "scattering": ScatteringTerm,
@@ -80,6 +84,8 @@ class Objective(nn.Module):
                 where="objective.terms",
                 mend=f"name the term `{COMPOUNDS}`, or set objective.weakly_supervised=false",
             )
+        if setting.quantised:
+            _check_quantised(options.terms)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(integer(seed, "vae", "terms"))
             self.terms: dict[str, Term] = {
@@ -125,6 +131,21 @@ class Objective(nn.Module):
             for name, term in self.terms.items()
             if isinstance(term, Trained)
         }
+
+
+def _check_quantised(terms: Sequence[str]) -> None:
+    if senseless := [name for name in terms if name in _OF_A_GAUSSIAN]:
+        raise UsageError(
+            f"the term `{senseless[0]}` is about a Gaussian latent space, and this one has codes",
+            where="objective.terms",
+            mend="leave it out, or set model.codes.count=0",
+        )
+    if COMMITMENT not in terms:
+        raise UsageError(
+            "the latent space has codes, and nothing keeps the encoder near them",
+            where="objective.terms",
+            mend=f"name the term `{COMMITMENT}`, or set model.codes.count=0",
+        )
 
 
 def weighted(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

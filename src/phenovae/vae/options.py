@@ -86,6 +86,28 @@ class PlateOptions(Options):
     )
 
 
+class CodeOptions(Options):
+    """A latent space of codes (VQ-VAE) in the place of a Gaussian one."""
+
+    count: int = Field(
+        0,
+        ge=0,
+        description="codes that each part of the latent space has; 0: a Gaussian latent space",
+    )
+    parts: int = Field(
+        16, ge=1, description="parts the latent space is cut into; a divisor of model.latent"
+    )
+    momentum: float = Field(
+        0.95, ge=0, lt=1, description="share of a code's running mean that a step keeps"
+    )
+    revive: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="a code used less than this is put where a cell is [share of even use]",
+    )
+
+
 class ModelOptions(Options):
     """Encoder, decoder, likelihood, and what becomes a cell's embedding."""
 
@@ -110,6 +132,10 @@ class ModelOptions(Options):
     )
     slope: float = Field(0.01, ge=0, lt=1, description="slope of LeakyReLU below zero")
     likelihood: LikelihoodOptions = Field(default_factory=lambda: LikelihoodOptions())
+    codes: CodeOptions = Field(
+        default_factory=lambda: CodeOptions(),
+        description="codes that stand for parts of z; the embedding is what they stand for",
+    )
     plates: PlateOptions = Field(
         default_factory=lambda: PlateOptions(),
         description="what the decoder is told of the plate, so that z need not carry it",
@@ -208,6 +234,14 @@ class ScatteringOptions(Options):
     angles: int = Field(4, ge=1, le=16, description="directions of wavelets in a half turn")
 
 
+class CommitmentOptions(Options):
+    """Nearness of what the encoder says to the codes that stand for it."""
+
+    weight: float = Field(
+        0.25, ge=0, description="weight of the term; the β of the paper, for each value of an image"
+    )
+
+
 class MaskedOptions(Options):
     """Reconstruction of what the encoder was not shown."""
 
@@ -279,6 +313,10 @@ class ObjectiveOptions(Options):
     masked: MaskedOptions = Field(
         default_factory=lambda: MaskedOptions(),
         description="patches that the encoder was not shown are rebuilt",
+    )
+    commitment: CommitmentOptions = Field(
+        default_factory=lambda: CommitmentOptions(),
+        description="the encoder stays near the codes of a quantised latent space (VQ-VAE)",
     )
     mmd: MMDOptions = Field(
         default_factory=lambda: MMDOptions(),

@@ -46,6 +46,8 @@ def epoch_record(
         record["validation_bits"] = bits_per_dimension(measured.elbo, model.dimensions)
     record["posterior_kl"] = measured.kl
     record["active_units"] = measured.active_units
+    if measured.code_perplexity is not None:
+        record["code_perplexity"] = measured.code_perplexity
     for channel, sigma in zip(job.images.channels, sigmas(model), strict=True):
         record[f"sigma_{channel}"] = sigma
     record["sigma_at_bound"] = int(model.likelihood.at_bound())

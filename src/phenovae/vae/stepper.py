@@ -49,7 +49,7 @@ class Stepper:
         self.steps_in_all = steps_in_all
         self.seed = seed
         self.untold = untold
-        self.parameters = {MODEL: list(model.parameters())}
+        self.parameters = {MODEL: [each for each in model.parameters() if each.requires_grad]}
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
             self.modules[name] = module

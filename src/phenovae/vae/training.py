@@ -156,6 +156,7 @@ class Training:
             recipe.model.slope,
             self.model.encoder,
             classes,
+            self.model.codebooks is not None,
         )
         self.objective = Objective(recipe.objective, setting, job.terms, job.seed)
         self.stepper = Stepper(

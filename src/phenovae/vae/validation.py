@@ -13,6 +13,7 @@ from torch import Tensor
 
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import integer
+from phenovae.vae.codebooks import perplexity
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.model import VAE, Batch, Output, told_by
 from phenovae.vae.networks import in_fast_order
@@ -42,7 +43,8 @@ class Measured:
 
     `nll` and `elbo` [nats a cell] with one draw of z; `kl_per_dimension` [nats] and
     `variance_of_mean`, each (latent,); `squared_error` (channel,), mean over pixels, of the view's
-    range; `terms`, the objective's unweighted terms [nats a cell].
+    range; `terms`, the objective's unweighted terms [nats a cell]; `code_perplexity`, how many
+    codes of a part are in use, see `perplexity`, of a latent space of codes.
     """
 
     cells: int
@@ -51,6 +53,7 @@ class Measured:
     variance_of_mean: npt.NDArray[np.float64]
     squared_error: npt.NDArray[np.float64]
     terms: dict[str, float]
+    code_perplexity: float | None = None
 
     @property
     def kl(self) -> float:
@@ -107,6 +110,8 @@ def measure(
     names = list(objective.terms) if objective is not None else []
     channels = model.shape[0]
     sums = torch.zeros(2 + 3 * model.latent + channels + len(names), dtype=torch.float64)
+    books = model.codebooks
+    usage = torch.zeros(0 if books is None else books.uses.numel(), dtype=torch.float64)
     modules = [model] if objective is None else [model, objective]
     training = model.training
     for module in modules:
@@ -150,17 +155,23 @@ def measure(
                 *(losses[name].cpu().double().sum().reshape(1) for name in names),
             ]
             sums += torch.cat(parts)
+            if books is not None and output.quantised is not None:
+                usage += books.usage(output.quantised.codes).flatten().cpu()
             bar.advance()
     for module in modules:
         module.train(training)
-    return _means(reduce(sums).numpy(), model.latent, channels, names)
+    together = reduce(torch.cat([sums, usage]))
+    used = None if books is None else perplexity(together[len(sums) :].view_as(books.uses))
+    return _means(together[: len(sums)].numpy(), model.latent, channels, names, used)
 
 
 def _of(numbers: Rows | None, rows: Rows, device: torch.device) -> Tensor | None:
     return None if numbers is None else torch.from_numpy(numbers[rows]).to(device)
 
 
-def _means(sums: npt.NDArray[np.float64], latent: int, channels: int, names: list[str]) -> Measured:
+def _means(
+    sums: npt.NDArray[np.float64], latent: int, channels: int, names: list[str], used: float | None
+) -> Measured:
     cells = int(sums[0])
     means = sums[1:] / cells
     kl, first, second = (means[1 + i * latent : 1 + (i + 1) * latent] for i in range(3))
@@ -172,6 +183,7 @@ def _means(sums: npt.NDArray[np.float64], latent: int, channels: int, names: lis
         variance_of_mean=np.maximum(second - first**2, 0.0),
         squared_error=means[start : start + channels],
         terms=dict(zip(names, means[start + channels :].tolist(), strict=True)),
+        code_perplexity=used,
     )
 
 

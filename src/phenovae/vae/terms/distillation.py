@@ -12,7 +12,8 @@ from phenovae.base.errors import TrainingError
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.networks import Encoder
 from phenovae.vae.options import DistillationOptions, ObjectiveOptions
-from phenovae.vae.terms.term import Setting, mean_over_processes
+from phenovae.vae.processes import mean_over_processes
+from phenovae.vae.terms.term import Setting
 
 
 class Head(nn.Module):

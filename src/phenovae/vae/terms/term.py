@@ -22,7 +22,8 @@ class Setting:
     `latent` are the dimensions of the latent space, `stages` the length of the encoder's pooled
     stages, from the finest to the coarsest; `trunk` and `slope` are those of its convolutions.
     `encoder` is the model's own, for terms that look through it; `classes` are those that the
-    training cells have on the weakly supervised track.
+    training cells have on the weakly supervised track; `quantised` says whether the latent space
+    has codes.
     """
 
     steps_per_epoch: int
@@ -33,6 +34,7 @@ class Setting:
     slope: float
     encoder: Encoder | None = None
     classes: int = 0
+    quantised: bool = False
 
 
 class Term(Protocol):
@@ -93,12 +95,3 @@ class Optimised(Protocol):
 
 
 TermMaker: TypeAlias = Callable[[ObjectiveOptions, Setting], Term]
-
-
-def mean_over_processes(values: Tensor) -> Tensor:
-    """The mean of values over all processes of the training; of one process, the values."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return values
-    total = values.clone()
-    torch.distributed.all_reduce(total)
-    return total / torch.distributed.get_world_size()
