@@ -15,12 +15,13 @@ import torch
 
 from phenovae.base.errors import TrainingError, UsageError
 from phenovae.vae.codebooks import Codebooks, Quantised, perplexity
+from phenovae.vae.diagnosis import examine
 from phenovae.vae.diagnostics import diagnose
 from phenovae.vae.model import Batch, Posterior, Reconstruction, make_model
 from phenovae.vae.model_files import Summary, load_model
 from phenovae.vae.networks import Trunk
 from phenovae.vae.objectives import Objective
-from phenovae.vae.options import CodeOptions, ModelOptions, ObjectiveOptions
+from phenovae.vae.options import CodeOptions, DiagnoseOptions, ModelOptions, ObjectiveOptions
 from phenovae.vae.terms.commitment import CommitmentTerm
 from phenovae.vae.terms.term import Setting
 
@@ -147,6 +148,14 @@ def test_a_model_of_codes_resumes_to_the_same_bytes_and_says_how_many_are_in_use
     told = json.loads((tmp_path / "whole" / "diagnostics.json").read_text(encoding="utf-8"))
     assert told["code_perplexity"] == said["code_perplexity"]
     assert said["elbo_nats"] == pytest.approx(summary.elbo, rel=1e-6)
+    with pytest.raises(UsageError, match="this one has codes"):
+        examine(
+            tmp_path / "whole",
+            toy.ToyImages(),
+            toy.VALIDATION_ROWS,
+            DiagnoseOptions(device="cpu"),
+            held_out=True,
+        )
     model = load_model(tmp_path / "whole")
     drawn = model.draw(7, np.random.default_rng(1))
     assert drawn.shape == (7, 4)

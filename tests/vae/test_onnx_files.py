@@ -24,6 +24,7 @@ _SUMMARY = Summary(
         {"size": "small", "latent": 5, "readout": {"take": "stages", "views": 8, "components": 4}},
         {"size": "small", "sees": "shape", "latent": 3, "readout": {"take": "stages"}},
         {"size": "light", "norm": "batch", "channels": "apart", "latent": 3},
+        {"size": "small", "latent": 4, "plates": {"code": 2}, "codes": {"count": 3, "parts": 2}},
     ],
 )
 def test_every_readout_and_network_is_the_same_in_onnx(

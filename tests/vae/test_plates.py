@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from phenovae.base.errors import TrainingError
+from phenovae.vae.diagnosis import examine
 from phenovae.vae.diagnostics import diagnose
 from phenovae.vae.model import make_model
 from phenovae.vae.model_files import Summary, load_model
-from phenovae.vae.options import ModelOptions
+from phenovae.vae.options import DiagnoseOptions, ModelOptions
 from phenovae.vae.plates import codes_of, partly_untold, told_plates
 
 PLATES = np.arange(64, dtype=np.int64) % 3
@@ -89,6 +90,9 @@ def test_the_card_names_the_plates_and_diagnostics_tell_what_they_are_worth(
     assert said["elbo_nats_of_no_plate"] != said["elbo_nats"]
     plain = diagnose(tmp_path, toy.ToyImages(), toy.VALIDATION_ROWS)
     assert plain["elbo_nats"] == said["elbo_nats_of_no_plate"]
+    asked = DiagnoseOptions(device="cpu", importance_cells=2, draws=2)
+    told = examine(tmp_path, toy.ToyImages(), toy.VALIDATION_ROWS, asked, held_out=True)
+    assert told["cells"] == 16
     model = load_model(tmp_path)
     z = np.zeros((3, 4), np.float32)
     decoded = model.decode(z, ["Week 2", "Week 4", "never seen"])

@@ -16,7 +16,7 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from phenovae.base.errors import TrainingError
+from phenovae.base.errors import TrainingError, UsageError
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import generator
 from phenovae.vae.aggregate import discrepancy, information, moments
@@ -33,6 +33,9 @@ Doubles = npt.NDArray[np.float64]
 Record = dict[str, object]
 
 FORMAT = 1
+CODES_NOT_ASKED = (
+    "what is asked of a model is about a Gaussian latent space, and this one has codes"
+)
 
 _MOST_DISCREPANT = 1000
 _SHOWN_DIMENSIONS = 6
@@ -68,10 +71,17 @@ def examine(
     options give the same record on the CPU. Cells with a pixel that is no finite number are left
     out and counted. A part that does not apply to a model says why under `not_applicable`.
 
-    Raises TrainingError where fewer than two cells are left, InputError where the model cannot be
-    loaded.
+    A decoder that is told of plates is told none.
+
+    Raises TrainingError where fewer than two cells are left, UsageError where the latent space has
+    codes, InputError where the model cannot be loaded.
     """
     trained = load_model(folder, options.device)
+    if trained.model.codebooks is not None:
+        raise UsageError(
+            "what is asked of a model is about a Gaussian latent space, and this one has codes",
+            where=folder,
+        )
     seed = trained.card.seed
     wanted = np.asarray(rows, dtype=np.int64)
     random = generator(seed, "vae", "diagnosis", "cells")
@@ -125,11 +135,11 @@ def _pass(
             seen = to_device(pixels, device)
             encoded = model.encoder(seen)
             mu, logvar = encoded.mu, encoded.logvar
-            errors.add(pixels, _numbers(model.decoder(mu)))
+            errors.add(pixels, _numbers(model.decode(mu)))
             if residuals is not None and gaussian is not None:
                 z = mu + torch.from_numpy(noise).to(device) * torch.exp(0.5 * logvar)
                 sigma = log_sigma_of(gaussian, seen).exp()[:, :, None, None]
-                left = (seen - model.decoder(z)) / sigma
+                left = (seen - model.decode(z)) / sigma
                 residuals.add(_numbers(left))
             told.append((_doubles(mu), _doubles(logvar), noise.astype(np.float64)))
     empty = np.zeros((0, model.latent))

@@ -104,5 +104,5 @@ def log_weights(
 def _nll(model: VAE, z: Tensor, image: Tensor) -> Tensor:
     """Negative log-density (n,) of one image under what is decoded of each z (n, latent)."""
     repeated = in_fast_order(image.expand(len(z), -1, -1, -1).contiguous())
-    nll: Tensor = model.likelihood(model.decoder(z), repeated)
+    nll: Tensor = model.likelihood(model.decode(z), repeated)
     return nll

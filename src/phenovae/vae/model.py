@@ -148,11 +148,18 @@ class VAE(nn.Module):
     def decode(self, latents: Tensor, told: Tensor | None = None) -> Tensor:
         """Means of pixels of latents (n, latent), with codes of plates (n,) or of no plate."""
         if self.plates is not None:
-            if told is None:
-                told = torch.zeros(len(latents), dtype=torch.int64, device=latents.device)
-            latents = torch.cat([latents, self.plates(told)], dim=1)
+            # No plate is zero, see above, and is so without a look into the table of codes.
+            none = latents.new_zeros(latents.shape[0], self.plates.embedding_dim)
+            codes = none if told is None else self.plates(told)
+            latents = torch.cat([latents, codes], dim=1)
         mean: Tensor = self.decoder(latents)
         return mean
+
+    def decode_nearest(self, latents: Tensor, told: Tensor | None = None) -> Tensor:
+        """As `decode`; in a latent space of codes, of those that are nearest, in evaluation."""
+        if self.codebooks is not None:
+            latents = self.codebooks(latents, latents).vectors
+        return self.decode(latents, told)
 
     def forward(
         self,

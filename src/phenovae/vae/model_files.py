@@ -174,9 +174,7 @@ class TrainedModel:
             )
         with torch.no_grad():
             there = torch.from_numpy(np.float32(latents)).to(self.device)
-            if self.model.codebooks is not None:
-                there = self.model.codebooks(there, there).vectors
-            mean = self.model.decode(there, self._told(plates))
+            mean = self.model.decode_nearest(there, self._told(plates))
         pixels: Pixels = mean.contiguous().cpu().numpy()
         return pixels
 

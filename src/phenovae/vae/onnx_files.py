@@ -19,6 +19,7 @@ from phenovae.base.hush import hushed
 from phenovae.base.seeds import generator
 from phenovae.vae.data import Pixels
 from phenovae.vae.file_names import DECODER, ENCODER
+from phenovae.vae.model import VAE
 from phenovae.vae.model_files import TrainedModel
 from phenovae.vae.readout import features_of
 
@@ -60,6 +61,17 @@ class _Encoding(nn.Module):
         return embedding, encoded.mu, encoded.logvar
 
 
+class _Decoding(nn.Module):
+    """Latents to images, of no plate; of the nearest codes where the latent space has some."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.model.decode_nearest(latents)
+
+
 def need_onnx() -> None:
     """Raise MissingExtraError unless the packages that write and run ONNX are there."""
     for package in _PACKAGES:
@@ -88,7 +100,7 @@ def write_onnx(trained: TrainedModel, folder: Path, images: Pixels) -> Agreement
         _Encoding(trained), folder / ENCODER, drawn[:2], "images",
         ("embedding", "mean", "log_variance"),
     )  # fmt: skip
-    _export(trained.model.decoder, folder / DECODER, latents[:2], "z", ("image",))
+    _export(_Decoding(trained.model), folder / DECODER, latents[:2], "z", ("image",))
     largest = _compare(
         folder / ENCODER,
         "images",

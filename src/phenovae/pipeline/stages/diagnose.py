@@ -27,6 +27,8 @@ def _why_not(work: Work) -> str | None:
     """Why there is nothing to ask: latents of a single cell have nothing to lie beside."""
     from phenovae.cells.store import CellStore
 
+    if work.config.model.codes.count:
+        return "the questions are about a Gaussian latent space, and this one has codes"
     rows, _ = _rows(work, len(CellStore.open(work.run / paths.CELLS)))
     if len(rows) >= _FEWEST:
         return None
