@@ -33,9 +33,6 @@ Doubles = npt.NDArray[np.float64]
 Record = dict[str, object]
 
 FORMAT = 1
-CODES_NOT_ASKED = (
-    "what is asked of a model is about a Gaussian latent space, and this one has codes"
-)
 
 _MOST_DISCREPANT = 1000
 _SHOWN_DIMENSIONS = 6
