@@ -80,6 +80,10 @@ class Stepper:
         hidden: Tensor | None = None,
     ) -> Output:
         """The model's pass on its device and in its precision."""
+        if self.fabric.world_size > 1 and not self.model.training:
+            # The wrapped model would wait for all processes, and some have a batch less to measure.
+            with self.fabric.autocast():
+                return cast("Output", self.model(images, noise, other, told, hidden))
         return cast("Output", self._forward(images, noise, other, told, hidden))
 
     def learning_rate(self, step: int) -> float:

@@ -39,6 +39,7 @@ from phenovae.vae.model_files import (
 )
 from phenovae.vae.objectives import TERMS, Objective
 from phenovae.vae.plates import told_plates
+from phenovae.vae.processes import agree
 from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.state import State
@@ -297,6 +298,7 @@ class Training:
             write_history(self.job.folder / HISTORY, state.history)
 
     def _measure(self) -> Measured:
+        agree(self.model)
         return measure(
             self.model,
             self.job.images,
