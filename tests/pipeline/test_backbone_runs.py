@@ -64,7 +64,9 @@ def test_a_backbone_is_scored_beside_the_model_and_says_what_it_is(
     table = pd.read_parquet(run / "backbone.parquet")
     of_model = pd.read_parquet(run / "embeddings.parquet")
     assert table["Metadata_Cell"].equals(of_model["Metadata_Cell"])
-    assert [name for name in map(str, table) if name.startswith("z_")] == [f"z_{n:03d}" for n in range(9)]
+    assert [name for name in map(str, table) if name.startswith("z_")] == [
+        f"z_{n:03d}" for n in range(9)
+    ]
     assert np.isfinite(table.filter(like="z_").to_numpy()).all()
 
 
