@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.pipeline.runs import call, of_crops
+from tests.pipeline.runs import ROOT, call, of_crops
 
 from phenovae.base.errors import UsageError
 from phenovae.pipeline.ablation import Scored, read_ablation, table_text
+from phenovae.pipeline.config import load_config
 
 ROWS = """
 base: {base}
@@ -58,6 +59,17 @@ def test_a_file_that_is_no_ablation_says_why(tmp_path: Path, text: str, said: st
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=said):
         read_ablation(path)
+
+
+def test_every_row_of_the_example_is_a_configuration(tmp_path: Path) -> None:
+    ablation = read_ablation(ROOT / "examples" / "ablation.yaml")
+    for entry in ablation.entries:
+        given = [f"{entry.needs}={tmp_path / 'w'}"] if entry.needs else []
+        load_config(ROOT / "examples" / "bbbc021_crops.yaml", [*ablation.set, *entry.set, *given])
+    own = next(entry for entry in ablation.entries if entry.features == "backbone")
+    assert f"| {own.name} | not run: backbone.weights was not given |" in table_text(
+        ablation, [], [own.name]
+    )
 
 
 def test_an_empty_table_has_its_heads(tmp_path: Path) -> None:

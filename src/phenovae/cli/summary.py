@@ -115,7 +115,8 @@ def tell_scores(run: Path) -> None:
             typer.echo(f"{more} more (average precision, replicates, batches): {scores}, report")
     else:
         typer.echo("no treatment could be scored; the report says why")
-    typer.echo(f"report: {run / paths.REPORT}")
+    if (run / paths.REPORT).exists():
+        typer.echo(f"report: {run / paths.REPORT}")
 
 
 def tell_records(records: Sequence[dict[str, object]]) -> None:

@@ -9,6 +9,7 @@ from phenovae.profiles.features import FeatureTable, feature_table
 
 INTENSITY = "intensity"
 CELL_COUNT = "cell_count"
+BACKBONE = "backbone"
 
 
 def intensity_features(cells: pd.DataFrame) -> FeatureTable:

@@ -22,7 +22,8 @@ class Training:
     """What the training of features saw of what is scored; None: not known.
 
     `labels` is the strongest label it was given; `chosen_by` is how the weights that are kept were
-    chosen; `split_hash` that of the split it was trained with. Scores of different labels are on
+    chosen; `split_hash` that of the split it was trained with; `pretrained` names the weights of
+    others, that learned from other images than the screen's. Scores of different labels are on
     tracks of their own and share no column.
     """
 
@@ -31,6 +32,7 @@ class Training:
     compounds_seen: bool | None = None
     chosen_by: str = "not stated"
     split_hash: str = ""
+    pretrained: str = ""
 
     @property
     def weakly_supervised(self) -> bool:
@@ -46,6 +48,11 @@ class Training:
     def text(self) -> str:
         """The statement in words, as it is printed with scores."""
         parts = [self.track]
+        if self.pretrained:
+            parts = [
+                f"{self.track} of this screen",
+                f"pretrained on other images ({self.pretrained})",
+            ]
         if self.scored_cells_seen is not None:
             parts.append(f"scored cells {'seen' if self.scored_cells_seen else 'not seen'}")
         if self.compounds_seen is not None:
@@ -57,7 +64,10 @@ class Training:
 
     def as_dict(self) -> dict[str, object]:
         """The statement as JSON."""
-        return asdict(self)
+        told = asdict(self)
+        if not self.pretrained:
+            del told["pretrained"]
+        return told
 
 
 def read_training(told: Mapping[str, object]) -> Training:

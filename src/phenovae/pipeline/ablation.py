@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import Field, ValidationError
@@ -51,6 +52,9 @@ class Entry(Options):
     set: tuple[str, ...] = Field((), description="settings, as after --set")
     needs: str = Field(
         "", description="a setting that must be given for the row to run: weights of others, say"
+    )
+    features: Literal["model", "backbone"] = Field(
+        "model", description="features whose scores the row shows"
     )
     remark: str = Field("", description="what to know of the row")
 
@@ -114,22 +118,23 @@ def run_ablation(
     """Run what has not run yet, seed by seed, and write the table after every run.
 
     Runs lie in `out/<row>/seed-<seed>` and are gone on with where they stopped; cells that one run
-    has cut are shared with the others. `folder` is where a relative base lies. A row that fails is
-    told and left out, and the others go on; raises PhenovaeError in the end where one did.
+    has cut are shared with the others. `folder` is where a relative base lies. Of `settings`, one
+    that some row needs goes to the rows that need it alone. A row that fails is told and left out,
+    and the others go on; raises PhenovaeError in the end where one did.
     """
     base = _base(ablation.base, folder)
     chosen = [entry for entry in ablation.entries if not only or entry.name in only]
     if unknown := sorted(set(only) - {entry.name for entry in ablation.entries}):
         raise UsageError(f"no row is called {unknown[0]!r}")
-    given = {setting.partition("=")[0] for setting in settings}
-    waiting = [entry for entry in chosen if entry.needs and entry.needs not in given]
+    waiting = [entry for entry in chosen if not _given(entry, [*ablation.set, *settings])]
     done: list[Scored] = []
     failed: list[str] = []
     cells: Path | None = None
     for seed in ablation.seeds:
         for entry in [each for each in chosen if each not in waiting]:
             run = out / _slug(entry.name) / f"seed-{seed}"
-            config = load_config(base, [*ablation.set, *entry.set, *settings, f"seed={seed}"])
+            own = _settings_of(entry, ablation, settings)
+            config = load_config(base, [*ablation.set, *entry.set, *own, f"seed={seed}"])
             if cells is not None and not run.exists():
                 _share(cells, run)
             tell(f"{entry.name}, seed {seed}")
@@ -140,7 +145,7 @@ def run_ablation(
                 logger.warning("%s", failed[-1])
                 continue
             cells = cells or run
-            done.append(_scored(entry.name, seed, run, config.train.batch))
+            done.append(_scored(entry, seed, run, config.train.batch))
             _write(out, ablation, done, [each.name for each in waiting])
     if failed:
         raise PhenovaeError("not every row ran:\n" + "\n".join(f"  {each}" for each in failed))
@@ -190,6 +195,21 @@ def _base(name: str, folder: Path) -> Path:
     return example(name) if name in example_names() else folder / name
 
 
+def _given(entry: Entry, settings: Sequence[str]) -> bool:
+    """Whether what the row needs is set."""
+    return not entry.needs or any(_key(each) == entry.needs for each in [*entry.set, *settings])
+
+
+def _settings_of(entry: Entry, ablation: Ablation, settings: Sequence[str]) -> list[str]:
+    """Settings of the command that are for this row: all but what only other rows need."""
+    others = {each.needs for each in ablation.entries} - {entry.needs}
+    return [each for each in settings if _key(each) not in others]
+
+
+def _key(setting: str) -> str:
+    return setting.partition("=")[0].strip()
+
+
 def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+-]+", "-", name).strip("-") or "row"
 
@@ -197,8 +217,9 @@ def _slug(name: str) -> str:
 def _share(run: Path, other: Path) -> None:
     """Begin a run with what another has found of the cells; linked where the disk can."""
     left = shutil.ignore_patterns(
-        paths.MODEL, paths.EMBEDDINGS, paths.PROFILES, paths.NEIGHBOURS, paths.REPORT, "*.partial"
-    )
+        paths.MODEL, paths.DIAGNOSIS, paths.EMBEDDINGS, paths.BACKBONE, paths.BACKBONE_CARD,
+        paths.PROFILES, paths.SCORES, paths.NEIGHBOURS, paths.REPORT, "*.partial", "*.parts",
+    )  # fmt: skip
     shutil.copytree(run, other, ignore=left, copy_function=_link)
 
 
@@ -211,11 +232,13 @@ def _link(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def _scored(name: str, seed: int, run: Path, batch: int) -> Scored:
+def _scored(entry: Entry, seed: int, run: Path, batch: int) -> Scored:
     found = read_json(run / paths.SCORES)
     if not isinstance(found, list):
         raise InputError("these are no scores", where=run / paths.SCORES)
-    records = [each for each in found if isinstance(each, dict) and each.get("features") == "model"]
+    records = [
+        each for each in found if isinstance(each, dict) and each.get("features") == entry.features
+    ]
     scores: dict[str, Mapping[str, float | int | None]] = {}
     for title, protocol, metric in COLUMNS:
         for record in records:
@@ -223,11 +246,15 @@ def _scored(name: str, seed: int, run: Path, batch: int) -> Scored:
             if (named, record["metric"]) == (protocol, metric):
                 keys = ("value", "low", "high", "correct", "total")
                 scores[title] = {key: record.get(key) for key in keys}
-    card = read_json(run / paths.MODEL / CARD)
-    summary = card["summary"] if isinstance(card, dict) else {}
+    summary = _summary(run) if entry.features == "model" else {}
     track = next((str(record["track"]) for record in records if record.get("track")), LABEL_FREE)
-    steps = int(summary.get("steps", 0))
-    return Scored(name, seed, scores, summary.get("elbo"), steps, batch, track)
+    steps, elbo = summary.get("steps", 0), summary.get("elbo")
+    return Scored(entry.name, seed, scores, elbo, int(steps or 0), batch, track)
+
+
+def _summary(run: Path) -> Mapping[str, float | None]:
+    card = read_json(run / paths.MODEL / CARD)
+    return card["summary"] if isinstance(card, dict) else {}
 
 
 def _write(out: Path, ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str]) -> None:

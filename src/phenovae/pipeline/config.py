@@ -26,6 +26,7 @@ from phenovae.pipeline.workers import WorkersOptions
 from phenovae.twin.options import TwinOptions
 from phenovae.vae.options import (
     AugmentOptions,
+    BackboneOptions,
     DiagnoseOptions,
     EmbedOptions,
     ModelOptions,
@@ -198,9 +199,14 @@ class Config(Options):
     train: TrainOptions = Field(default_factory=lambda: TrainOptions())
     diagnose: DiagnoseOptions = Field(default_factory=lambda: DiagnoseOptions())
     embed: EmbedOptions = Field(default_factory=lambda: EmbedOptions())
+    backbone: BackboneOptions = Field(default_factory=lambda: BackboneOptions())
     evaluate: EvaluateOptions = Field(default_factory=lambda: EvaluateOptions())
     workers: WorkersOptions = Field(default_factory=lambda: WorkersOptions())
     report: ReportOptions = Field(default_factory=lambda: ReportOptions())
+
+
+_WITH_PATHS: Mapping[str, type[Options]] = {"input": InputOptions, "backbone": BackboneOptions}
+"""Groups that name files and folders."""
 
 
 def load_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
@@ -314,12 +320,13 @@ def _read_yaml(path: Path) -> dict[str, Plain]:
 
 
 def _with_paths(tree: dict[str, Plain], folder: Path) -> dict[str, Plain]:
-    group = tree.get("input")
-    if isinstance(group, dict):
-        for name, field in InputOptions.model_fields.items():
-            value = group.get(name)
-            if isinstance(value, str) and Path in get_args(field.annotation):
-                group[name] = str(folder / _filled(value))
+    for title, options in _WITH_PATHS.items():
+        group = tree.get(title)
+        if isinstance(group, dict):
+            for name, field in options.model_fields.items():
+                value = group.get(name)
+                if isinstance(value, str) and Path in get_args(field.annotation):
+                    group[name] = str(folder / _filled(value))
     scoring = tree.get("evaluate")
     if isinstance(scoring, dict) and "protocols" in scoring:
         scoring["protocols"] = _protocol_paths(scoring["protocols"], folder)
@@ -361,7 +368,8 @@ def _apply(tree: dict[str, Plain], setting: str) -> None:
         if not isinstance(inner, dict):
             raise UsageError(f"--set {setting!r}: {group} holds a value, no keys")
         place = inner
-    field = InputOptions.model_fields.get(name) if groups == ["input"] else None
+    options = _WITH_PATHS.get(".".join(groups))
+    field = options.model_fields.get(name) if options is not None else None
     if field is not None and Path in get_args(field.annotation):
         place[name] = str(_filled(text).resolve()) if text else None
         return

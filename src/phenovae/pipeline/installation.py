@@ -26,6 +26,8 @@ _EXTRAS = {
     "tensorboard": "logs of trainings for TensorBoard",
     "hdf5": "import of the origin's HDF5 crops",
     "zarr": "OME-Zarr plates",
+    "timm": "a frozen backbone to compare with: its code is Apache-2.0, weights have terms of "
+    "their own and are a file that you name",
     "cellpose": "nuclei by Cellpose: its code is BSD-3-Clause, its weights were trained on data "
     "under CC-BY-NC and may be bound by that; they are downloaded only where asked for",
     "instanseg": "nuclei by InstanSeg: its code is Apache-2.0, each model's weights have a licence "

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Stage
+from phenovae.pipeline.stages.backbone import BACKBONE
 from phenovae.pipeline.stages.cells import IMPORT
 from phenovae.pipeline.stages.crop import CROP
 from phenovae.pipeline.stages.diagnose import DIAGNOSE
 from phenovae.pipeline.stages.embed import EMBED
-from phenovae.pipeline.stages.evaluate import EVALUATE, PROFILE
+from phenovae.pipeline.stages.evaluate import (
+    EVALUATE,
+    EVALUATE_BACKBONE_ALONE,
+    EVALUATE_BESIDE_BACKBONE,
+    PROFILE,
+)
 from phenovae.pipeline.stages.illuminate import ILLUMINATE
 from phenovae.pipeline.stages.report import REPORT
 from phenovae.pipeline.stages.segment import SEGMENT
@@ -23,7 +29,10 @@ from phenovae.pipeline.stages.train import SPLIT, TRAIN
 from phenovae.pipeline.stages.twin import TWIN
 
 _FIELDS = (ILLUMINATE, SEGMENT, CROP)
-_AFTER_CELLS = (SPLIT, TRAIN, DIAGNOSE, EMBED, PROFILE, EVALUATE, REPORT)
+_MODEL = (SPLIT, TRAIN, DIAGNOSE, EMBED)
+_AFTER_CELLS = (*_MODEL, PROFILE, EVALUATE, REPORT)
+_WITH_BACKBONE = (*_MODEL, BACKBONE, PROFILE, EVALUATE_BESIDE_BACKBONE, REPORT)
+_BACKBONE_ALONE = (SPLIT, BACKBONE, EVALUATE_BACKBONE_ALONE)
 
 
 def stages_of(config: Config) -> tuple[Stage, ...]:
@@ -33,10 +42,17 @@ def stages_of(config: Config) -> tuple[Stage, ...]:
     single-cell table tells of sites only through the cells that were imported by it. Raises
     InputError where the table that is named cannot be read.
     """
+    after = _after_cells(config)
     if config.input.source == "twin":
-        return (TWIN, SITES_OF_TWIN, *_FIELDS, *_AFTER_CELLS)
+        return (TWIN, SITES_OF_TWIN, *_FIELDS, *after)
     if config.input.source == "raw":
-        return (SITES_OF_IMAGES, *_FIELDS, *_AFTER_CELLS)
+        return (SITES_OF_IMAGES, *_FIELDS, *after)
     if has_official_table(config):
-        return (SITES_OF_TABLES, IMPORT, *_AFTER_CELLS)
-    return (IMPORT, SITES_OF_CELLS, *_AFTER_CELLS)
+        return (SITES_OF_TABLES, IMPORT, *after)
+    return (IMPORT, SITES_OF_CELLS, *after)
+
+
+def _after_cells(config: Config) -> tuple[Stage, ...]:
+    if config.backbone.weights is None:
+        return _AFTER_CELLS
+    return _BACKBONE_ALONE if config.backbone.alone else _WITH_BACKBONE

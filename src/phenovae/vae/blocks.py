@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from phenovae.base.tables import Schema, write_table
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.devices import deterministic
-from phenovae.vae.model_files import TrainedModel
+from phenovae.vae.networks import Shape
 from phenovae.vae.options import EmbedOptions
 
 _LOG = logging.getLogger("phenovae.vae")
@@ -27,8 +28,31 @@ _BLOCK_CELLS = 8192
 _FORMAT = 1
 
 
+class Embedder(Protocol):
+    """What turns images into an embedding, and what marks its unfinished blocks as its own."""
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of the images that it takes."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of device that it computes on: cpu, cuda or mps."""
+
+    @property
+    def weights_hash(self) -> str:
+        """What tells its weights, and how they are used, from others."""
+
+    @property
+    def view(self) -> dict[str, object]:
+        """The view of the images, as JSON-able values."""
+
+    def embed(self, images: Pixels) -> Pixels:
+        """The embedding (n, dimension), float32, of images (n, channel, height, width)."""
+
+
 def embed_images(
-    trained: TrainedModel,
+    trained: Embedder,
     images: Images,
     table: pd.DataFrame,
     out: Path,
@@ -46,21 +70,21 @@ def embed_images(
     """
     if not len(table):
         raise InputError("there is no cell to embed")
-    if images.shape != trained.model.shape:
+    if images.shape != trained.shape:
         raise InputError(
             f"images of {images.shape} (channel, height, width) do not fit a model of "
-            f"{trained.model.shape}"
+            f"{trained.shape}"
         )
     key = sha256_of(
         {
             "format": _FORMAT,
             "model": trained.weights_hash,
-            "view": trained.card.origin.view,
+            "view": trained.view,
             "source": source,
             "columns": list(schema.names),
             "cells": len(table),
             "batch": options.batch,
-            "device": trained.device.type,
+            "device": trained.kind,
         }
     )
     parts = out.with_name(f"{out.name}.parts")
@@ -75,7 +99,7 @@ def embed_images(
     cells = len(table) - sum(len(rows) for rows in waiting.values())
     with (
         progress.bar("embedding", len(table), cells) as bar,
-        deterministic(trained.device.type),
+        deterministic(trained.kind),
     ):
         for file, rows in waiting.items():
             latents = _embeddings(trained, images, rows, options, bar)
@@ -108,7 +132,7 @@ def _whole(file: Path, rows: int) -> bool:
 
 
 def _embeddings(
-    trained: TrainedModel, images: Images, rows: Rows, options: EmbedOptions, bar: Bar
+    trained: Embedder, images: Images, rows: Rows, options: EmbedOptions, bar: Bar
 ) -> npt.NDArray[np.float32]:
     batches = [rows[at : at + options.batch] for at in range(0, len(rows), options.batch)]
     means: list[Pixels] = []

@@ -20,7 +20,7 @@ from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
 from phenovae.vae.file_names import CARD, READOUT, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
-from phenovae.vae.networks import Encoded
+from phenovae.vae.networks import Encoded, Shape
 from phenovae.vae.options import (
     AugmentOptions,
     Device,
@@ -137,6 +137,21 @@ class TrainedModel:
     device: torch.device
     weights_hash: str
     coordinates: Coordinates | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of the images that it takes."""
+        return self.model.shape
+
+    @property
+    def kind(self) -> str:
+        """The kind of device that it computes on: cpu, cuda or mps."""
+        return self.device.type
+
+    @property
+    def view(self) -> dict[str, object]:
+        """The view of the images that it was trained on, as its card has it."""
+        return self.card.origin.view
 
     def embed(self, images: Pixels) -> Pixels:
         """The embedding (n, dimension) of images (n, channel, height, width)."""

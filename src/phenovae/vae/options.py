@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phenovae.base.options import Options
 
@@ -415,6 +416,32 @@ class EmbedOptions(Options):
 
     batch: int = Field(256, ge=1, description="crops encoded at a time")
     device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
+
+
+class BackboneOptions(Options):
+    """A frozen network of others, scored beside the model where weights of it are given."""
+
+    name: str = Field("tf_efficientnet_lite0", description="the network, as timm calls it")
+    weights: Path | None = Field(
+        None,
+        description="its weights, a safetensors file as timm writes it, trained on other images "
+        "than this screen's; nothing is downloaded. none: no backbone",
+    )
+    size: int | None = Field(
+        None, ge=8, le=2048, description="side of the square that it sees [px]; none: its own"
+    )
+    views: Literal[1, 8] = Field(
+        8, description="views averaged: 1, or the 8 rotations and flips of the square"
+    )
+    alone: bool = Field(
+        default=False, description="train no model: the backbone and the baselines are all scored"
+    )
+
+    @model_validator(mode="after")
+    def _has_weights(self) -> BackboneOptions:
+        if self.alone and self.weights is None:
+            raise ValueError("alone wants weights: nothing else would be scored")
+        return self
 
 
 class DiagnoseOptions(Options):

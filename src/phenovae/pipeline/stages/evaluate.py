@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -23,11 +24,12 @@ from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.pipeline.stages.features import (
-    MODEL,
+    backbone_features,
     count_features,
     model_features,
     scored_rows,
     training_of,
+    training_of_backbone,
 )
 from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import Profiles, make_profiles
@@ -113,12 +115,13 @@ def _evaluate(work: Work) -> Outcome:
     config = work.config
     seed, draws = config.seed, config.evaluate.draws
     asked = list(_asked(work))
+    first = asked[0].features.name
     probed = {each.features.name: each for each in asked if each.features.name != CELL_COUNT}
     with work.progress.bar("scoring", len(asked) + len(probed)) as bar:
         scored = score_together(
             asked, seed=seed, draws=draws, measures=_measures(config), advance=bar.advance
         )
-        add_differences(scored, MODEL, seed=seed, draws=draws)
+        add_differences(scored, first, seed=seed, draws=draws)
         records = scored.records
         for each in probed.values():
             for wanted, ask in (
@@ -132,7 +135,7 @@ def _evaluate(work: Work) -> Outcome:
     write_table(_neighbours(scored), work.run / paths.NEIGHBOURS, NEIGHBOURS)
     confusions: dict[str, object] = {}
     for each, outcome in scored.outcomes:
-        if each.features.name == MODEL:
+        if each.features.name == first:
             confusions.update(_confusions(each.protocol, outcome))
     return Outcome({"records": len(records), "confusion": confusions})
 
@@ -150,16 +153,23 @@ def _measures(config: Config) -> Measures:
 
 
 def _asked(work: Work) -> Iterator[Asked]:
+    """What is scored; first comes what the others are compared with."""
     config = work.config
     cells = CellStore.open(work.run / paths.CELLS).table
     rows = scored_rows(work.run, cells, config)
-    model, intensity = model_features(work.run, cells, rows), intensity_features(cells.loc[rows])
     plates = config.evaluate.plates_are_batches
-    trained = Told(training=training_of(work.run, config), plates_are_batches=plates)
     computed = Told(training=UNTRAINED, plates_are_batches=plates)
-    for protocol in _applied(config, model):
-        yield Asked(model, protocol, trained)
-        yield Asked(intensity, protocol, computed)
+    compared: list[tuple[Features, Told]] = []
+    if not config.backbone.alone:
+        trained = Told(training=training_of(work.run, config), plates_are_batches=plates)
+        compared.append((model_features(work.run, cells, rows), trained))
+    if config.backbone.weights is not None:
+        pretrained = Told(training=training_of_backbone(work.run), plates_are_batches=plates)
+        compared.append((backbone_features(work.run, cells, rows), pretrained))
+    compared.append((intensity_features(cells.loc[rows]), computed))
+    for protocol in _applied(config, compared[0][0]):
+        for features, told in compared:
+            yield Asked(features, protocol, told)
     if _counts_cells(config):
         counts = count_features(work.run, cells)
         yield Asked(
@@ -252,3 +262,6 @@ EVALUATE = Stage(
     says="scoring treatments",
     verb="evaluate",
 )
+
+EVALUATE_BESIDE_BACKBONE = replace(EVALUATE, needs=(*EVALUATE.needs, "backbone"))
+EVALUATE_BACKBONE_ALONE = replace(EVALUATE, needs=("sites", "cells", "split", "backbone"))

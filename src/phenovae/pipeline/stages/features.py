@@ -15,7 +15,7 @@ from phenovae.base.tables import column_names, read_table
 from phenovae.cells.refusals import ERRORS
 from phenovae.cells.splits import read_splits, split_hash
 from phenovae.cells.table import CELL_METADATA, EMBEDDINGS
-from phenovae.evaluate.baselines import cell_count_features
+from phenovae.evaluate.baselines import BACKBONE, cell_count_features
 from phenovae.evaluate.provenance import Labels, Training
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
@@ -32,6 +32,7 @@ from phenovae.screen.sites import SITES
 from phenovae.vae.file_names import CARD
 
 MODEL = "model"
+_FILES = {MODEL: paths.EMBEDDINGS, BACKBONE: paths.BACKBONE}
 _IN_MEMORY = 512 << 20
 """Bytes of an embedding that is read in as a whole."""
 
@@ -46,11 +47,11 @@ _CELL = ["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]
 def scored_rows(run: Path, cells: pd.DataFrame, config: Config) -> npt.NDArray[np.bool_]:
     """Which rows of the store's table `cells` are scored: unflagged, and of the side asked for.
 
-    Raises InputError where the model was trained with other splits than the run's, or the side is
-    empty.
+    Raises InputError where the model, if there is to be one, was trained with other splits than the
+    run's, or the side is empty.
     """
     splits = read_splits(run / paths.SPLITS, len(cells))
-    if _hash_of_model(run) != split_hash(splits):
+    if not config.backbone.alone and _hash_of_model(run) != split_hash(splits):
         raise InputError(
             "the model was trained with other splits than this run's",
             where=run / paths.SPLITS,
@@ -68,28 +69,41 @@ def scored_rows(run: Path, cells: pd.DataFrame, config: Config) -> npt.NDArray[n
 
 
 def model_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> Features:
-    """The embedding of these rows of the store's table `cells`, as features.
+    """The model's embedding of these rows of the store's table `cells`; as `embedded_features`."""
+    return embedded_features(run, MODEL, cells, rows)
+
+
+def backbone_features(run: Path, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]) -> Features:
+    """What the backbone makes of these rows; as `embedded_features`."""
+    return embedded_features(run, BACKBONE, cells, rows)
+
+
+def embedded_features(
+    run: Path, name: str, cells: pd.DataFrame, rows: npt.NDArray[np.bool_]
+) -> Features:
+    """The embedding `name` of these rows of the store's table `cells`, as features.
 
     Where it is large it stays on disk, and is read block by block. Raises InputError where the
     embeddings are of other cells than the store's.
     """
-    path = run / paths.EMBEDDINGS
-    columns = [name for name in column_names(path) if name.startswith("z_")]
+    file = _FILES[name]
+    path = run / file
+    columns = [each for each in column_names(path) if each.startswith("z_")]
     large = len(cells) * len(columns) * 8 > _IN_MEMORY
     frame = read_table(path, EMBEDDINGS, list(CELL_METADATA) if large else None)
     if not frame[_CELL].equals(cells[_CELL]):
         raise InputError(
-            f"{paths.EMBEDDINGS} is of other cells than the store",
+            f"{file} is of other cells than the store",
             where=run,
             mend=f"phenovae embed --run {run} --again",
         )
     if not large:
-        return feature_table(MODEL, frame.loc[rows], columns)
+        return feature_table(name, frame.loc[rows], columns)
     metadata = frame.loc[rows].reset_index(drop=True)
-    for name in _REPEATED:
-        metadata[name] = metadata[name].astype("category")
-    check_columns(MODEL, [*metadata.columns, *columns], columns, "cell")
-    features = FeatureFile(MODEL, read_parquet(path), metadata, tuple(columns), "cell", rows)
+    for column in _REPEATED:
+        metadata[column] = metadata[column].astype("category")
+    check_columns(name, [*metadata.columns, *columns], columns, "cell")
+    features = FeatureFile(name, read_parquet(path), metadata, tuple(columns), "cell", rows)
     for start, values in features.blocks():
         check_finite(values, metadata.iloc[start : start + len(values)], columns)
     return features
@@ -116,6 +130,23 @@ def training_of(run: Path, config: Config) -> Training:
         compounds_seen=side in ("all", "train") or not by_compound,
         chosen_by=str(_part(_card(run), "summary").get("kept_by", "not stated")),
         split_hash=_hash_of_model(run),
+    )
+
+
+def training_of_backbone(run: Path) -> Training:
+    """What the training of a run's backbone saw: other images, of which its weights' file is named.
+
+    That they are others is the word of whoever gave the weights.
+    """
+    card = read_json(run / paths.BACKBONE_CARD)
+    told = card if isinstance(card, Mapping) else {}
+    return Training(
+        labels="none",
+        scored_cells_seen=False,
+        compounds_seen=False,
+        chosen_by="whoever trained them",
+        pretrained=f"{told.get('name')}: weights {told.get('file')}, "
+        f"sha256 {str(told.get('sha256'))[:12]}",
     )
 
 
