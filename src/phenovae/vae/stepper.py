@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from phenovae.base.seeds import integer
-from phenovae.vae.augment import augment
+from phenovae.vae.augment import augment, own_part
 from phenovae.vae.data import Pixels, Rows
 from phenovae.vae.model import VAE, Batch, Output, Posterior, Reconstruction, told_by
 from phenovae.vae.objectives import MODEL, Objective, weighted
@@ -45,6 +45,7 @@ class Stepper:
         self.augmentation = augmentation
         self.steps_in_all = steps_in_all
         self.seed = seed
+        self.share = (fabric.global_rank, fabric.world_size)
         self.parameters = {MODEL: list(model.parameters())}
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
@@ -100,12 +101,13 @@ class Stepper:
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
-        rank = self.fabric.global_rank
         batch = self._batch(pixels, fresh, step, wells, plates, classes)
         images = batch.images
         noise = torch.randn(
-            (len(images), self.model.latent), generator=self._random("posterior", step, rank)
-        ).to(self.fabric.device)
+            (self.share[1] * len(images), self.model.latent),
+            generator=self._random("posterior", step),
+        )
+        noise = own_part(noise, self.share).to(self.fabric.device)
         output = self.forward(images, noise, batch.other)
         posterior, reconstruction = told_by(output)
         with self.fabric.autocast():
@@ -128,7 +130,10 @@ class Stepper:
 
     def changed(self, images: Tensor, random: torch.Generator) -> Tensor:
         """A view of images, changed as the options say."""
-        view = augment(images, self.augmentation, random)
+        return self._changed(images, random, (0, 1))
+
+    def _changed(self, images: Tensor, random: torch.Generator, share: tuple[int, int]) -> Tensor:
+        view = augment(images, self.augmentation, random, share)
         return view.contiguous(memory_format=torch.channels_last)
 
     def _batch(
@@ -140,10 +145,11 @@ class Stepper:
         plates: Rows | None,
         classes: Rows | None,
     ) -> Batch:
-        device, rank = self.fabric.device, self.fabric.global_rank
+        device = self.fabric.device
 
         def changed(images: Pixels, purpose: str) -> Tensor:
-            return self.changed(to_device(images, device), self._random(purpose, step, rank))
+            random = self._random(purpose, step)
+            return self._changed(to_device(images, device), random, self.share)
 
         return Batch(
             changed(pixels, "augment"),
@@ -209,6 +215,16 @@ class Stepper:
             if id(each) not in of_model and each.grad is not None:
                 each.grad = cast("Tensor", self.fabric.all_reduce(each.grad, reduce_op="mean"))
 
+    def share_statistics(self) -> None:
+        """Average over processes what their modules have counted of their batches."""
+        if self.fabric.world_size == 1:
+            return
+        for module in self.modules.values():
+            kept = module.state_dict()
+            for name, each in module.named_buffers():
+                if name in kept and each.is_floating_point():
+                    each.copy_(cast("Tensor", self.fabric.all_reduce(each, reduce_op="mean")))
+
     def _figures(
         self,
         loss: Tensor,
@@ -224,8 +240,8 @@ class Stepper:
             values = cast("Tensor", self.fabric.all_reduce(values, reduce_op="mean"))
         return dict(zip(parts, values.tolist(), strict=True))
 
-    def _random(self, purpose: str, step: int, rank: int) -> torch.Generator:
-        return torch.Generator().manual_seed(integer(self.seed, "train", purpose, step, rank))
+    def _random(self, purpose: str, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(integer(self.seed, "train", purpose, step, 0))
 
 
 def _optimiser(parameters: list[nn.Parameter], options: TrainOptions) -> Optimizer:
