@@ -97,7 +97,13 @@ def test_two_processes_train_one_model_the_same_way_every_time(tmp_path: Path) -
     assert len(lines) == 3
 
 
-def test_two_processes_have_the_losses_of_one_within_rounding(tmp_path: Path) -> None:
+def test_two_processes_have_the_losses_of_one_within_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a job of SLURM, whose one task starts the processes; and as torchrun leaves a shell.
+    for name, value in (("SLURM_NTASKS", "1"), ("SLURM_PROCID", "0"), ("SLURM_JOB_NAME", "train")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "no.such.machine.invalid")
     histories = []
     for devices in (1, 2):
         wanted = recipe(
