@@ -103,3 +103,20 @@ def test_gamma_is_one_power_a_channel_within_its_bound() -> None:
     assert 0.5 <= float(powers.min()) < 0.55
     assert 1.9 < float(powers.max()) <= 2.0
     assert abs(float(powers.log().mean())) < 0.1
+
+
+def test_two_processes_change_a_batch_as_one_does() -> None:
+    images = torch.rand(6, 2, 8, 8, generator=_random(1))
+    options = AugmentOptions(gain=0.3, gamma=0.3, shift=2)
+    parts = [
+        augment(part, options, _random(), (rank, 2)) for rank, part in enumerate(images.chunk(2))
+    ]
+    assert torch.equal(torch.cat(parts), augment(images, options, _random()))
+
+
+def test_two_processes_draw_noise_of_their_own_the_same_every_time() -> None:
+    images = torch.full((3, 1, 4, 4), 0.5)
+    options = AugmentOptions(dihedral=False, noise=0.1)
+    first, second, again = (augment(images, options, _random(), (rank, 2)) for rank in (0, 1, 0))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, again)

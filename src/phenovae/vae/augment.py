@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from phenovae.base.errors import UsageError
+from phenovae.base.seeds import integer
 from phenovae.vae.options import AugmentOptions
 
 VIEWS = 8
@@ -33,34 +34,59 @@ def eight_views(images: Tensor) -> Tensor:
     return torch.stack([view(images, number) for number in range(VIEWS)])
 
 
-def augment(images: Tensor, options: AugmentOptions, random: torch.Generator) -> Tensor:
+def own_part(drawn: Tensor, share: tuple[int, int], dim: int = 0) -> Tensor:
+    """What process `share[0]` of `share[1]` has of a batch: neighbours, as of one well."""
+    return drawn.tensor_split(share[1], dim=dim)[share[0]]
+
+
+def augment(
+    images: Tensor,
+    options: AugmentOptions,
+    random: torch.Generator,
+    share: tuple[int, int] = (0, 1),
+) -> Tensor:
     """A changed copy of images (n, channel, height, width) in [0, 1], still in [0, 1].
 
     `random` is a CPU generator, so that every device draws the same changes. Shifted images are
-    filled by mirroring at the border.
+    filled by mirroring at the border. Of several processes, each with as many images, `share`
+    (number, count) says which this is: it changes them as one process would change all of them, but
+    for the noise of pixels, which is its own.
     """
+    cells, channels = share[1] * len(images), images.shape[1]
+
+    def strengths() -> Tensor:
+        return own_part(torch.rand((cells, channels), generator=random) * 2 - 1, share)
+
     changed = images
     if options.dihedral:
-        changed = _turned(changed, random)
+        numbers = torch.randint(VIEWS, (cells,), generator=random)
+        changed = _turned(changed, own_part(numbers, share))
     if options.shift:
-        changed = _shifted(changed, options.shift, random)
+        _check_shift(images, options.shift)
+        shifts = torch.randint(2 * options.shift + 1, (2, cells), generator=random)
+        changed = _shifted(changed, options.shift, own_part(shifts, share, dim=1))
     if options.gamma:
-        exponent = (1 + options.gamma) ** (torch.rand(images.shape[:2], generator=random) * 2 - 1)
+        exponent = (1 + options.gamma) ** strengths()
         changed = (changed + _NEAR_ZERO) ** exponent.to(images)[:, :, None, None]
     if options.gain:
-        strength = torch.rand(images.shape[:2], generator=random) * 2 - 1
-        gain = (1 + options.gain) ** strength
+        gain = (1 + options.gain) ** strengths()
         changed = changed * gain.to(images)[:, :, None, None]
     if options.noise:
-        noise = torch.randn(images.shape, generator=random) * options.noise
+        # A draw for every pixel of all processes would cost each as much as one has to do alone.
+        noise = torch.randn(images.shape, generator=_of_process(random, share)) * options.noise
         changed = changed + noise.to(images)
     if options.gain or options.gamma or options.noise:
         changed = changed.clamp(0, 1)
     return changed
 
 
-def _turned(images: Tensor, random: torch.Generator) -> Tensor:
-    numbers = torch.randint(VIEWS, (len(images),), generator=random)
+def _of_process(random: torch.Generator, share: tuple[int, int]) -> torch.Generator:
+    if share[1] == 1:
+        return random
+    return torch.Generator().manual_seed(integer(random.initial_seed(), "process", share[0]))
+
+
+def _turned(images: Tensor, numbers: Tensor) -> Tensor:
     turned = torch.empty_like(images)
     for number in range(VIEWS):
         chosen = torch.nonzero(numbers == number).flatten().to(images.device)
@@ -68,14 +94,18 @@ def _turned(images: Tensor, random: torch.Generator) -> Tensor:
     return turned
 
 
-def _shifted(images: Tensor, most: int, random: torch.Generator) -> Tensor:
-    count, channels, height, width = images.shape
+def _check_shift(images: Tensor, most: int) -> None:
+    height, width = images.shape[2:]
     if most >= min(height, width):
         raise UsageError(
             f"a shift of {most} px is too much for images of {height} × {width} px",
             where="augment.shift",
         )
-    shifts = torch.randint(2 * most + 1, (2, count), generator=random).to(images.device)
+
+
+def _shifted(images: Tensor, most: int, shifts: Tensor) -> Tensor:
+    count, channels, height, width = images.shape
+    shifts = shifts.to(images.device)
     wide = pad(images, (most, most, most, most), mode="reflect")
     rows = shifts[0, :, None] + torch.arange(height, device=images.device)
     columns = shifts[1, :, None] + torch.arange(width, device=images.device)

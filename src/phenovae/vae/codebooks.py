@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from phenovae.base.errors import UsageError
+from phenovae.vae.agreement import mean_over_processes
 from phenovae.vae.options import CodeOptions
-from phenovae.vae.processes import mean_over_processes
 
 _TINY = 1e-6
 

@@ -6,15 +6,25 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from inspect import signature
 from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
 from phenovae.base.errors import UsageError
 from phenovae.vae.options import Device, TrainOptions
 
 _LOG = logging.getLogger("phenovae.vae")
+_SYNCS_BUFFERS = (
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+    else "broadcast_buffers"  # before PyTorch 2.13
+)
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
@@ -33,8 +43,8 @@ def device_name(device: Device) -> str:
     return device
 
 
-def make_fabric(options: TrainOptions) -> Fabric:
-    """Fabric for these devices and this precision. Raises UsageError where they are not there."""
+def check_devices(options: TrainOptions) -> None:
+    """Raise UsageError where the devices are not there or cannot share a batch."""
     name = device_name(options.device)
     if name == "cuda" and options.devices > torch.cuda.device_count():
         raise UsageError(
@@ -47,10 +57,25 @@ def make_fabric(options: TrainOptions) -> Fabric:
             where="train.batch",
             mend=f"choose a multiple of {options.devices}",
         )
+
+
+def make_fabric(options: TrainOptions, silence: timedelta | None = None) -> Fabric:
+    """Fabric for these devices and this precision; of several, each process makes one of its own.
+
+    Processes give up after a `silence` of the others. Raises as `check_devices`.
+    """
+    check_devices(options)
+    together = DDPStrategy(
+        # Named, so that Fabric does not ask a cluster's scheduler, which knows of one process.
+        cluster_environment=LightningEnvironment(),
+        timeout=silence,
+        # Else a pass is a meeting of all processes, and not all measure as many batches.
+        **{_SYNCS_BUFFERS: False},  # type: ignore[arg-type]
+    )
     return Fabric(
-        accelerator=name,
+        accelerator=device_name(options.device),
         devices=options.devices,
-        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        strategy=together if options.devices > 1 else "auto",
         precision="32-true" if options.precision == "32" else "bf16-mixed",
     )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from phenovae.base.errors import TrainingError
+from phenovae.vae.augment import own_part
 from phenovae.vae.data import Rows
 from phenovae.vae.labels import learned_classes
 
@@ -39,7 +40,12 @@ def codes_of(plates: Sequence[str], known: Sequence[str]) -> Rows:
     return np.array([places.get(str(name), NO_PLATE) for name in plates], dtype=np.int64)
 
 
-def partly_untold(codes: Tensor, share: float, random: torch.Generator) -> Tensor:
-    """Codes (n,) of which a share, drawn by a CPU generator, is put to none."""
-    untold = torch.rand(len(codes), generator=random) < share
+def partly_untold(
+    codes: Tensor, share: float, random: torch.Generator, part: tuple[int, int] = (0, 1)
+) -> Tensor:
+    """Codes (n,) of which a share, drawn by a CPU generator, is put to none.
+
+    They are those of process `part[0]` of `part[1]`, for all of which is drawn.
+    """
+    untold = own_part(torch.rand(part[1] * len(codes), generator=random), part) < share
     return codes.masked_fill(untold.to(codes.device), NO_PLATE)

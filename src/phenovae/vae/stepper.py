@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from phenovae.base.seeds import integer
-from phenovae.vae.augment import augment
+from phenovae.vae.augment import augment, own_part
 from phenovae.vae.data import Pixels, Rows
 from phenovae.vae.model import VAE, Batch, Output, Posterior, Reconstruction, told_by
 from phenovae.vae.objectives import MODEL, Objective, weighted
@@ -49,6 +49,7 @@ class Stepper:
         self.steps_in_all = steps_in_all
         self.seed = seed
         self.untold = untold
+        self.share = (fabric.global_rank, fabric.world_size)
         self.parameters = {MODEL: [each for each in model.parameters() if each.requires_grad]}
         self.modules: dict[str, nn.Module] = {MODEL: model}
         for name, module in objective.modules_of_terms.items():
@@ -116,12 +117,13 @@ class Stepper:
         Raises TrainingError where a loss or a gradient is not finite, naming the terms; the model
         has not changed then, unless the gradient is that of a term's own parameters.
         """
-        rank = self.fabric.global_rank
         batch = self._batch(pixels, fresh, step, wells, plates, classes, told)
         images = batch.images
         noise = torch.randn(
-            (len(images), self.model.latent), generator=self._random("posterior", step, rank)
-        ).to(self.fabric.device)
+            (self.share[1] * len(images), self.model.latent),
+            generator=self._random("posterior", step),
+        )
+        noise = own_part(noise, self.share).to(self.fabric.device)
         output = self.forward(images, noise, batch.other, batch.told, batch.hidden)
         posterior, reconstruction = told_by(output)
         with self.fabric.autocast():
@@ -144,7 +146,10 @@ class Stepper:
 
     def changed(self, images: Tensor, random: torch.Generator) -> Tensor:
         """A view of images, changed as the options say."""
-        view = augment(images, self.augmentation, random)
+        return self._changed(images, random, (0, 1))
+
+    def _changed(self, images: Tensor, random: torch.Generator, share: tuple[int, int]) -> Tensor:
+        view = augment(images, self.augmentation, random, share)
         return view.contiguous(memory_format=torch.channels_last)
 
     def _batch(
@@ -157,12 +162,14 @@ class Stepper:
         classes: Rows | None,
         told: Rows | None,
     ) -> Batch:
-        device, rank = self.fabric.device, self.fabric.global_rank
+        device = self.fabric.device
 
         def changed(images: Pixels, purpose: str) -> Tensor:
-            return self.changed(to_device(images, device), self._random(purpose, step, rank))
+            random = self._random(purpose, step)
+            return self._changed(to_device(images, device), random, self.share)
 
-        hidden = self.objective.hidden(len(pixels), self._random("hidden", step, rank))
+        whole = self.share[1] * len(pixels)
+        hidden = self.objective.hidden(whole, self._random("hidden", step))
         return Batch(
             changed(pixels, "augment"),
             step,
@@ -172,12 +179,13 @@ class Stepper:
             None if plates is None else torch.from_numpy(plates).to(device),
             None if classes is None else torch.from_numpy(classes).to(device),
             None if told is None else self._partly_told(told, step),
-            None if hidden is None else hidden.to(device),
+            None if hidden is None else own_part(hidden, self.share).to(device),
         )
 
     def _partly_told(self, codes: Rows, step: int) -> Tensor:
-        random = self._random("plates", step, self.fabric.global_rank)
-        return partly_untold(torch.from_numpy(codes).to(self.fabric.device), self.untold, random)
+        random = self._random("plates", step)
+        numbers = torch.from_numpy(codes).to(self.fabric.device)
+        return partly_untold(numbers, self.untold, random, self.share)
 
     def _descend_terms(self, batch: Batch, output: Output, step: int) -> dict[str, float]:
         posterior, reconstruction = told_by(output.detached())
@@ -233,6 +241,16 @@ class Stepper:
             if id(each) not in of_model and each.grad is not None:
                 each.grad = cast("Tensor", self.fabric.all_reduce(each.grad, reduce_op="mean"))
 
+    def share_statistics(self) -> None:
+        """Average over processes what their modules have counted of their batches."""
+        if self.fabric.world_size == 1:
+            return
+        for module in self.modules.values():
+            kept = module.state_dict()
+            for name, each in module.named_buffers():
+                if name in kept and each.is_floating_point():
+                    each.copy_(cast("Tensor", self.fabric.all_reduce(each, reduce_op="mean")))
+
     def _figures(
         self,
         loss: Tensor,
@@ -248,8 +266,8 @@ class Stepper:
             values = cast("Tensor", self.fabric.all_reduce(values, reduce_op="mean"))
         return dict(zip(parts, values.tolist(), strict=True))
 
-    def _random(self, purpose: str, step: int, rank: int) -> torch.Generator:
-        return torch.Generator().manual_seed(integer(self.seed, "train", purpose, step, rank))
+    def _random(self, purpose: str, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(integer(self.seed, "train", purpose, step, 0))
 
 
 def _optimiser(parameters: list[nn.Parameter], options: TrainOptions) -> Optimizer:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -15,13 +16,13 @@ import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.multiprocessing.spawn import ProcessRaisedException
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.progress import SILENT, Bar, Progress
+from phenovae.vae.agreement import agree
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Images, Rows, epoch_batches, read_ahead
-from phenovae.vae.devices import deterministic, device_name, make_fabric
+from phenovae.vae.devices import check_devices, deterministic, device_name, make_fabric
 from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
@@ -39,7 +40,7 @@ from phenovae.vae.model_files import (
 )
 from phenovae.vae.objectives import TERMS, Objective
 from phenovae.vae.plates import told_plates
-from phenovae.vae.processes import agree
+from phenovae.vae.processes import SILENCE, run_processes
 from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.state import State
@@ -103,24 +104,22 @@ def train(
         terms=dict(terms),
     )
     epoch_batches(job.rows, weights, recipe.train.batch, seed, epoch=0)
-    fabric = make_fabric(recipe.train)
+    check_devices(recipe.train)
     if recipe.train.devices > 1:
-        _train_on_many(fabric, job)
+        train_on_many(job)
     else:
-        _train_on_one(fabric, job, progress)
+        _train_on(make_fabric(recipe.train), job, progress)
     return read_card(folder).summary
 
 
-def _train_on_one(fabric: Fabric, job: Job, progress: Progress) -> None:
+def train_on_many(job: Job, silence: timedelta = SILENCE) -> None:
+    """Train in a process for each device. Raises as `run_processes`."""
+    run_processes(partial(_train_on, job=job, progress=SILENT), job.recipe.train, silence)
+
+
+def _train_on(fabric: Fabric, job: Job, progress: Progress) -> None:
     with deterministic(device_name(job.recipe.train.device)):
         Training(fabric, job).run(progress)
-
-
-def _train_on_many(fabric: Fabric, job: Job) -> None:
-    try:
-        fabric.launch(partial(_train_on_one, job=job, progress=SILENT))
-    except ProcessRaisedException as error:
-        raise TrainingError(f"one of the training processes failed:{error}") from error
 
 
 class Training:
@@ -193,9 +192,9 @@ class Training:
         finally:
             if board is not None:
                 board.close()
+        # The others do not wait: on many cells the readout takes longer than their patience.
         if self.fabric.is_global_zero:
             self._write_model()
-        self.fabric.barrier()
 
     def _begin(self) -> State:
         if self.job.resume:
@@ -259,11 +258,12 @@ class Training:
             together=job.per_well,
             purpose=purpose,
         )
-        rank, processes = self.fabric.global_rank, self.fabric.world_size
-        return [batch[rank::processes] for batch in batches[state.position :]]
+        rank, processes = self.stepper.share
+        return [np.array_split(batch, processes)[rank] for batch in batches[state.position :]]
 
     def _close_epoch(self, clock: float) -> None:
         state = self.state
+        self.stepper.share_statistics()
         measured = self._measure()
         if not math.isfinite(measured.elbo):
             raise TrainingError(
@@ -315,7 +315,7 @@ class Training:
             classes=self.classes,
             told=self.told,
             workers=self.options.workers,
-            share=(self.fabric.global_rank, self.fabric.world_size),
+            share=self.stepper.share,
             reduce=self._added,
         )
 
