@@ -17,9 +17,9 @@ from tests.vae.toy import TRAINING_ROWS, VALIDATION_ROWS, ToyImages, recipe
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.files import sha256_of_file
+from phenovae.vae.launching import run_processes
 from phenovae.vae.model_files import Recipe
 from phenovae.vae.options import TrainOptions
-from phenovae.vae.processes import run_processes
 from phenovae.vae.training import train
 
 pytestmark = [

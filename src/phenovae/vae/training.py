@@ -27,6 +27,7 @@ from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
 from phenovae.vae.labels import learned_classes
+from phenovae.vae.launching import SILENCE, run_processes
 from phenovae.vae.logs import open_board, show, write_history
 from phenovae.vae.model import make_model
 from phenovae.vae.model_files import (
@@ -40,7 +41,6 @@ from phenovae.vae.model_files import (
 )
 from phenovae.vae.objectives import TERMS, Objective
 from phenovae.vae.plates import told_plates
-from phenovae.vae.processes import SILENCE, run_processes
 from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.state import State
