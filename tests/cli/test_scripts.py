@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import sys
@@ -12,6 +13,7 @@ import yaml
 from tests.pipeline.runs import ROOT, TINY_TWIN, WHOLE, Told, call, failing, write_crops
 
 from phenovae.cells.shards import ShardWriter
+from phenovae.pipeline.config import Config
 from phenovae.vae.stepper import Stepper
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -24,7 +26,7 @@ def flat(tree: dict[str, object], prefix: str = "") -> list[str]:
         if isinstance(value, dict):
             found += flat(value, f"{prefix}{name}.")
         else:
-            found += ["--set", f"{prefix}{name}={value}"]
+            found += ["--set", f"{prefix}{name}={json.dumps(value)}"]
     return found
 
 
@@ -51,8 +53,11 @@ def script(name: str) -> Callable[..., Told]:
     return run
 
 
-# The examples say more than the tiny configurations do.
-SAME = ["--set", "model.readout.views=1", "--set", "train.epochs=2", "--set", "objective.beta=1"]
+# The examples say more than the tiny configurations do, whose other keys have their defaults.
+DEFAULTS = Config().model_dump(
+    mode="json", include={"sampling", "model", "objective", "augment", "train"}
+)
+SAME = [*flat(DEFAULTS), "--set", "train.epochs=2"]
 
 preprocess, train_vae = script("preprocess.py"), script("train_vae.py")
 
@@ -60,7 +65,7 @@ preprocess, train_vae = script("preprocess.py"), script("train_vae.py")
 @pytest.mark.slow
 def test_one_script_after_the_other_on_the_twin(tmp_path: Path, twin_run: Path) -> None:
     run = tmp_path / "run"
-    told = preprocess("--out", run, *TWIN, *SAME)
+    told = preprocess("--out", run, *SAME, *TWIN)
     assert told.code == 0, told.err
     assert f"python train_vae.py --out {run}" in told.out
     assert (run / "cells" / "store.json").exists()
@@ -78,7 +83,7 @@ def test_one_script_after_the_other_on_the_twin(tmp_path: Path, twin_run: Path) 
 def test_train_vae_alone_on_crops(tmp_path: Path, made_crops: Path, crops_run: Path) -> None:
     run = tmp_path / "run"
     named = ["--crops", made_crops / "crops", "--metadata", made_crops / "metadata.csv"]
-    told = train_vae("--out", run, *named, *TINY, *SAME, "--set", "input.pixel_size_um=")
+    told = train_vae("--out", run, *named, *SAME, *TINY, "--set", "input.pixel_size_um=")
     assert told.code == 0, told.err
     assert (run / "embeddings.parquet").read_bytes() == (
         crops_run / "embeddings.parquet"
