@@ -43,6 +43,8 @@ def test_a_table_grows_by_rows_and_finished_runs_stay(
     assert "- β = 8: less of the noise" in table
     one, other = ((out / row / "seed-0" / "cells" / "crops-00000.npy") for row in ("as-it-is", "8"))
     assert one.read_bytes() == other.read_bytes()
+    alone = call(*asked, "--only", "β = 8")
+    assert "| as it is | " in alone.out
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def run_ablation(
     if unknown := sorted(set(only) - {entry.name for entry in ablation.entries}):
         raise UsageError(f"no row is called {unknown[0]!r}")
     waiting = [entry for entry in chosen if not _given(entry, [*ablation.set, *settings])]
+    kept = _of_other_rows(out, ablation, chosen)
     done: list[Scored] = []
     failed: list[str] = []
     cells: Path | None = None
@@ -146,10 +147,24 @@ def run_ablation(
                 continue
             cells = cells or run
             done.append(_scored(entry, seed, run, config.train.batch))
-            _write(out, ablation, done, [each.name for each in waiting])
+            _write(out, ablation, [*kept, *done], [each.name for each in waiting])
     if failed:
         raise PhenovaeError("not every row ran:\n" + "\n".join(f"  {each}" for each in failed))
     return done
+
+
+def _of_other_rows(out: Path, ablation: Ablation, chosen: Sequence[Entry]) -> list[Scored]:
+    """What an earlier command wrote of rows that this one does not run."""
+    if not (out / RECORDS).exists():
+        return []
+    found = read_json(out / RECORDS)
+    names = {each.name for each in ablation.entries} - {each.name for each in chosen}
+    try:
+        scored = [Scored(**each) for each in found] if isinstance(found, list) else []
+    except TypeError:
+        logger.warning("%s was written by another version; other rows are left out", RECORDS)
+        return []
+    return [each for each in scored if each.entry in names]
 
 
 def table_text(ablation: Ablation, done: Sequence[Scored], waiting: Sequence[str] = ()) -> str:
