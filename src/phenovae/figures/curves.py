@@ -131,7 +131,7 @@ def _sigma_columns(history: pd.DataFrame) -> list[str]:
 
 
 def _sigmas(axes: Axes, history: pd.DataFrame) -> None:
-    axes.set_title("σ of a pixel [of the view's range]")
+    axes.set_title("σ of a pixel [share of the range]")
     names = _sigma_columns(history)
     inks = channel_inks([name.removeprefix(_SIGMA) for name in names])
     for number, (name, ink) in enumerate(zip(names, inks, strict=True)):

@@ -128,7 +128,8 @@ def model_facts(content: ReportContent) -> Facts:
     sigma, error = mapping(told.get("sigma")), mapping(told.get("squared_error"))
     if sigma:
         bound = " (at its lower bound)" if told.get("sigma_at_bound") else ""
-        found.append(("σ of a pixel", f"{_by_name(sigma, '{:.4f}')}{bound} [of the view's range]"))
+        of = "of the view's range; of each cell's maximum where it is relative"
+        found.append(("σ of a pixel", f"{_by_name(sigma, '{:.4f}')}{bound} [{of}]"))
     if error:
         found.append(
             ("mean squared error", f"{_by_name(error, '{:.5f}')} [of the view's range, squared]")

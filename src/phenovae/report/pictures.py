@@ -153,7 +153,7 @@ def training_pictures(content: ReportContent) -> Shown:
         caption = "Training by epoch"
         counts = [
             f"{plural(count, content.unit)} {what}"
-            for key, what in (("trained_on", "taught"), ("validated_on", "chose the checkpoint"))
+            for key, what in (("trained_on", "taught"), ("validated_on", "measured the ELBO"))
             if isinstance(count := content.training.get(key), int) and count
         ]
         caption += f" ({', '.join(counts)})." if counts else "."
