@@ -129,7 +129,7 @@ def test_a_record_without_a_value_is_not_found_and_no_number() -> None:
 
 def test_method_sentences_claim_only_what_was_done(full_content: ReportContent) -> None:
     text = " ".join(method_sentences(full_content))
-    assert "(1,100 for training, 139 for choosing the checkpoint)" in text
+    assert "(1,100 for training, 139 for validation)" in text
     assert "How often cells were drawn was evened out by treatment." in text
     assert "k=" not in text
     voted = [*full_content.records, {**full_content.records[0], "metric": "NSC k=3", "k": 3}]

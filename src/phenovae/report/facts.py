@@ -11,7 +11,7 @@ Facts = list[tuple[str, str]]
 
 _SIDES = (
     ("train", "for training"),
-    ("validation", "for choosing the checkpoint"),
+    ("validation", "for validation"),
     ("test", "kept apart"),
 )
 
