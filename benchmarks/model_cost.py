@@ -49,7 +49,7 @@ from phenovae.pipeline.screens import single_cell_screen
 from phenovae.vae import networks, readout, training
 from phenovae.vae.blocks import embed_images
 from phenovae.vae.data import Rows, StoreImages, read_ahead
-from phenovae.vae.devices import deterministic, device_name
+from phenovae.vae.devices import deterministic, device_name, precision_of
 from phenovae.vae.model import Posterior, make_model
 from phenovae.vae.model_files import Recipe, TrainedModel, load_model
 from phenovae.vae.options import AugmentOptions, EmbedOptions
@@ -95,7 +95,7 @@ class Subject:
     @property
     def mixed(self) -> bool:
         """Whether it is trained in bfloat16."""
-        return self.config.train.precision == "bf16"
+        return precision_of(_changed(self.config.train, device=self.device)) == "bf16"
 
 
 def _changed(options: Options, **values: object) -> Options:

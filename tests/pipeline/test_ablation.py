@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.pipeline.runs import ROOT, call, of_crops
 
 from phenovae.base.errors import UsageError
-from phenovae.pipeline.ablation import Scored, read_ablation, table_text
+from phenovae.pipeline.ablation_rows import read_ablation
+from phenovae.pipeline.ablation_table import Scored, table_text
 from phenovae.pipeline.config import load_config
 
 ROWS = """
@@ -45,6 +47,49 @@ def test_a_table_grows_by_rows_and_finished_runs_stay(
     assert one.read_bytes() == other.read_bytes()
     alone = call(*asked, "--only", "β = 8")
     assert "| as it is | " in alone.out
+
+
+def test_rows_that_only_read_out_otherwise_share_a_training(
+    tiny: Path, made_crops: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.yaml"
+    rows.write_text(
+        f"base: {tiny / 'crops.yaml'}\nseeds: [0]\nentries:\n"
+        "  - {name: as it is}\n"
+        "  - {name: eight views, set: [model.readout.views=8]}\n"
+        "  - {name: other training, set: [objective.beta=8]}\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "runs"
+    told = call("ablate", rows, "--out", out, *of_crops(made_crops), "--set", "report.umap=false")
+    assert told.code == 0, told.err
+    models = {row: out / row / "seed-0" / "model" for row in ("as-it-is", "eight-views")}
+    # Its seconds would be others, had it been trained anew.
+    histories = {(model / "history.csv").read_bytes() for model in models.values()}
+    assert len(histories) == 1
+    runs = [out / row / "seed-0" for row in ("as-it-is", "eight-views", "other-training")]
+    assert len({(run / "embeddings.parquet").read_bytes() for run in runs}) == 3
+    assert len({(run / "model" / "model.safetensors").read_bytes() for run in runs}) == 2
+
+
+def test_a_table_is_carried_by_its_records_alone(
+    tiny: Path, made_crops: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.yaml"
+    text = f"base: {tiny / 'crops.yaml'}\nseeds: [0]\nentries:\n  - {{name: first, set: [SET]}}\n"
+    rows.write_text(text.replace("SET", "objective.beta=2"), encoding="utf-8")
+    here, there = tmp_path / "here", tmp_path / "there"
+    with_cells = [*of_crops(made_crops), "--set", "report.umap=false"]
+    assert call("ablate", rows, "--out", here, *with_cells).code == 0
+    there.mkdir()
+    shutil.copy(here / "ablation.json", there)
+    told = call("ablate", rows, "--out", there, *with_cells)
+    assert told.code == 0, told.err
+    assert not (there / "first").exists()
+    assert (there / "ablation.md").read_text("utf-8") == (here / "ablation.md").read_text("utf-8")
+    rows.write_text(text.replace("SET", "objective.beta=3"), encoding="utf-8")
+    assert call("ablate", rows, "--out", there, *with_cells).code == 0
+    assert (there / "first" / "seed-0" / "scores.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def command(
     Example: phenovae ablate examples/ablation.yaml --set input.crops=FOLDER
     --set input.metadata=CSV --out DIR
     """
-    from phenovae.pipeline.ablation import TABLE, read_ablation, run_ablation
+    from phenovae.pipeline.ablation import run_ablation
+    from phenovae.pipeline.ablation_rows import read_ablation
+    from phenovae.pipeline.ablation_table import TABLE
 
     read = read_ablation(ablation)
     console = console_of(context)

@@ -20,6 +20,7 @@ from phenovae.base.tables import Schema, write_table
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.devices import deterministic
+from phenovae.vae.memory import keeping_memory
 from phenovae.vae.networks import Shape
 from phenovae.vae.options import EmbedOptions
 
@@ -100,6 +101,7 @@ def embed_images(
     with (
         progress.bar("embedding", len(table), cells) as bar,
         deterministic(trained.kind),
+        keeping_memory(),
     ):
         for file, rows in waiting.items():
             latents = _embeddings(trained, images, rows, options, bar)

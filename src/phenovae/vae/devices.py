@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from inspect import signature
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -26,6 +26,8 @@ _SYNCS_BUFFERS = (
     else "broadcast_buffers"  # before PyTorch 2.13
 )
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+_FIRST_BF16_GPU = (8, 0)
+_BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
 def device_name(device: Device) -> str:
@@ -76,8 +78,25 @@ def make_fabric(options: TrainOptions, silence: timedelta | None = None) -> Fabr
         accelerator=device_name(options.device),
         devices=options.devices,
         strategy=together if options.devices > 1 else "auto",
-        precision="32-true" if options.precision == "32" else "bf16-mixed",
+        precision="bf16-mixed" if precision_of(options) == "bf16" else "32-true",
     )
+
+
+def precision_of(options: TrainOptions) -> Literal["32", "bf16"]:
+    """The precision that is trained in: the one that was asked for, or the faster one here."""
+    if options.precision != "auto":
+        return options.precision
+    name = device_name(options.device)
+    if name == "cuda":
+        # What older GPUs emulate is slower than float32.
+        fast = all(
+            torch.cuda.get_device_capability(each) >= _FIRST_BF16_GPU
+            for each in range(options.devices)
+        )
+    else:
+        told = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch tells since 2.10
+        fast = name == "cpu" and any(told.get(each, False) for each in _BF16_INSTRUCTIONS)
+    return "bf16" if fast else "32"
 
 
 class _MemoryFilling(Protocol):

@@ -76,6 +76,7 @@ class Summary(Options):
     sigma_at_bound: bool
     collapsed: bool
     stopped_early: bool
+    precision: str = "not recorded"
 
 
 class Card(Options):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -19,7 +20,8 @@ Builder: TypeAlias = Callable[[Shape, ModelOptions], tuple["Encoder", nn.Module]
 _SHRINKS_BY = 16
 _LOGVAR_LIMIT = 20.0
 _DIM = 0.01
-_ORDERS: tuple[float | None, ...] = (0.5, 1, 2, 4, None)
+_AMOUNTS = 5
+_FINE_MAPS = 8
 
 
 class Encoded(NamedTuple):
@@ -95,7 +97,7 @@ class Encoder(nn.Module):
         channels, height, width = shape
         self.apart = options.channels == "apart"
         self.sees_shape = options.sees == "shape"
-        amounts = channels * len(_ORDERS) if self.sees_shape else 0
+        amounts = channels * _AMOUNTS if self.sees_shape else 0
         self.layers = Stages(1 if self.apart else channels, trunk, options.norm, options.slope)
         alike = channels if self.apart else 1
         flat = alike * trunk.widths[-1] * (height // _SHRINKS_BY) * (width // _SHRINKS_BY)
@@ -139,9 +141,14 @@ def amounts_of(images: Tensor) -> Tensor:
     Power means of its pixels of the orders ½, 1, 2 and 4, and the maximum; 0.01 is added to each.
     """
     pixels = images.float().flatten(2)
+    squares = pixels.square()
+    # Roots and squares, since a general power of every pixel would cost as much as a convolution.
     means = [
-        pixels.amax(dim=2) if order is None else pixels.pow(order).mean(dim=2).pow(1 / order)
-        for order in _ORDERS
+        pixels.sqrt().mean(dim=2).square(),
+        pixels.mean(dim=2),
+        squares.mean(dim=2).sqrt(),
+        squares.square().mean(dim=2).sqrt().sqrt(),
+        pixels.amax(dim=2),
     ]
     return torch.log(_DIM + torch.cat(means, dim=1))
 
@@ -187,6 +194,39 @@ class Decoder(nn.Module):
         return images
 
 
+class SmoothDecoder(nn.Module):
+    """As `Decoder`, but maps are convolved and then doubled in size by linear interpolation.
+
+    Transposed convolutions whose kernel is no multiple of their stride reach some pixels more often
+    than others, which shows as a checkerboard until a long training evens it out (Odena et al.
+    2016). A last convolution at full size draws what interpolation cannot.
+    """
+
+    def __init__(self, shape: Shape, trunk: Trunk, options: ModelOptions) -> None:
+        super().__init__()
+        channels, height, width = shape
+        widths = (*reversed(trunk.widths), _FINE_MAPS)
+        self.start = (widths[0], height // _SHRINKS_BY, width // _SHRINKS_BY)
+        self.linear = nn.Linear(
+            options.latent + options.plates.code, self.start[0] * self.start[1] * self.start[2]
+        )
+        self.activation = nn.LeakyReLU(options.slope)
+        same = trunk.kernel // 2
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers.append(nn.Conv2d(before, after, trunk.kernel, padding=same))
+            layers += [nn.BatchNorm2d(after)] if options.norm == "batch" else []
+            layers += [nn.LeakyReLU(options.slope), nn.Upsample(scale_factor=2, mode="bilinear")]
+        layers.append(nn.Conv2d(_FINE_MAPS, channels, trunk.kernel, padding=same))
+        self.layers = nn.Sequential(*layers, nn.Sigmoid())
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Means of the pixels of a batch of latents."""
+        small = self.activation(self.linear(latents)).unflatten(1, self.start)
+        images: Tensor = self.layers(in_fast_order(small))
+        return images
+
+
 def in_fast_order(images: Tensor) -> Tensor:
     """The same maps (n, channel, height, width), laid out as convolutions on their device like."""
     if images.device.type == "mps":
@@ -194,7 +234,9 @@ def in_fast_order(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def convolutional(*widths: int, kernel: int = 5) -> Builder:
+def convolutional(
+    *widths: int, kernel: int = 5, decoder: type[Decoder | SmoothDecoder] = Decoder
+) -> Builder:
     """A builder of the convolutional pair with these maps and this kernel [px]."""
 
     def build(shape: Shape, options: ModelOptions) -> tuple[Encoder, nn.Module]:
@@ -205,7 +247,7 @@ def convolutional(*widths: int, kernel: int = 5) -> Builder:
                 mend=f"choose a view whose size is a multiple of {_SHRINKS_BY} px",
             )
         trunk = Trunk(widths, kernel)
-        return Encoder(shape, trunk, options), Decoder(shape, trunk, options)
+        return Encoder(shape, trunk, options), decoder(shape, trunk, options)
 
     return build
 
@@ -215,7 +257,7 @@ NETWORKS: Mapping[str, Builder] = MappingProxyType(
         "small": convolutional(16, 16, 16, 16),
         "medium": convolutional(32, 32, 32, 32),
         "large": convolutional(32, 64, 128, 256),
-        "light": convolutional(32, 64, 128, 192, kernel=3),
+        "light": convolutional(32, 64, 128, 192, kernel=3, decoder=SmoothDecoder),
     }
 )
 """A new network is one builder here."""

@@ -399,8 +399,10 @@ class TrainOptions(Options):
     patience: int = Field(
         0, ge=0, description="stop after so many epochs without a better ELBO; 0: never"
     )
-    precision: Literal["32", "bf16"] = Field(
-        "32", description="32: float32; bf16: mixed with bfloat16"
+    precision: Literal["auto", "32", "bf16"] = Field(
+        "32",
+        description="32: float32; bf16: mixed with bfloat16; auto: bf16 where the device has "
+        "instructions for it, else 32 (a CPU without them takes several times as long with bf16)",
     )
     device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
     devices: int = Field(1, ge=1, description="devices, one process each")

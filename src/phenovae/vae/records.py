@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from phenovae.vae.devices import precision_of
 from phenovae.vae.job import Job
 from phenovae.vae.model import VAE
 from phenovae.vae.model_files import Summary
@@ -79,4 +80,5 @@ def summary_of(state: State, model: VAE, job: Job, epochs: int) -> Summary:
         sigma_at_bound=model.likelihood.at_bound(),
         collapsed=bool(kept["collapsed"]),
         stopped_early=state.epoch < epochs,
+        precision=precision_of(job.recipe.train),
     )

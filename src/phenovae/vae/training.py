@@ -29,6 +29,7 @@ from phenovae.vae.job import Job
 from phenovae.vae.labels import learned_classes
 from phenovae.vae.launching import SILENCE, run_processes
 from phenovae.vae.logs import open_board, show, write_history
+from phenovae.vae.memory import keeping_memory
 from phenovae.vae.model import make_model
 from phenovae.vae.model_files import (
     Card,
@@ -118,7 +119,7 @@ def train_on_many(job: Job, silence: timedelta = SILENCE) -> None:
 
 
 def _train_on(fabric: Fabric, job: Job, progress: Progress) -> None:
-    with deterministic(device_name(job.recipe.train.device)):
+    with deterministic(device_name(job.recipe.train.device)), keeping_memory():
         Training(fabric, job).run(progress)
 
 
