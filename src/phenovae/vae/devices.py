@@ -94,7 +94,8 @@ def precision_of(options: TrainOptions) -> Literal["32", "bf16"]:
             for each in range(options.devices)
         )
     else:
-        told = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch tells since 2.10
+        # PyTorch tells since 2.10.
+        told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         fast = name == "cpu" and any(told.get(each, False) for each in _BF16_INSTRUCTIONS)
     return "bf16" if fast else "32"
 

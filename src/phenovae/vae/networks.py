@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
@@ -110,24 +110,37 @@ class Encoder(nn.Module):
         """Posterior and pooled stages of a batch."""
         count = images.shape[0]  # len() would fix the number in an exported graph
         maps = self.maps(images)
-        stages = tuple(
-            torch.cat([each.mean(dim=(2, 3)), each.amax(dim=(2, 3))], dim=1).reshape(count, -1)
-            for each in maps
-        )
         flat = maps[-1].flatten(1).reshape(count, -1)
-        amounts = amounts_of(images) if self.sees_shape else None
+        amounts = self.amounts(images)
         if amounts is not None:
             flat = torch.cat([flat, amounts.to(flat)], dim=1)
         logvar = self.logvar(flat).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
-        return Encoded(self.mu(flat), logvar, stages, amounts)
+        return Encoded(self.mu(flat), logvar, self.pooled(maps, count), amounts)
+
+    def amounts(self, images: Tensor) -> Tensor | None:
+        """How bright the images are (n, amount), for a trunk that sees their shape alone."""
+        return amounts_of(images) if self.sees_shape else None
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Maps of every stage, from the finest; channels apart are images of their own."""
-        if self.sees_shape:
-            images = in_fast_order(images / brightest(images))
+        return self.maps_of_seen(self.seen(images))
+
+    def seen(self, images: Tensor) -> Tensor:
+        """What the trunk sees of images (n, channel, height, width); turning them turns it."""
+        return in_fast_order(images / brightest(images)) if self.sees_shape else images
+
+    def maps_of_seen(self, seen: Tensor) -> list[Tensor]:
+        """Maps of every stage of what the trunk sees."""
         if self.apart:
-            images = images.flatten(0, 1).unsqueeze(1)
-        return self.layers.maps(images)
+            seen = seen.flatten(0, 1).unsqueeze(1)
+        return self.layers.maps(seen)
+
+    def pooled(self, maps: Sequence[Tensor], count: int) -> tuple[Tensor, ...]:
+        """Mean and maximum over all positions of the maps of `count` images."""
+        return tuple(
+            torch.cat([each.mean(dim=(2, 3)), each.amax(dim=(2, 3))], dim=1).reshape(count, -1)
+            for each in maps
+        )
 
 
 def brightest(images: Tensor) -> Tensor:

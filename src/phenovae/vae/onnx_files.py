@@ -134,6 +134,11 @@ def _export(
             )
             if program is None:
                 raise PhenovaeError(f"PyTorch gave no program for {path.name}")
+            # A step on the way is called by its operator, which may be what an output is called.
+            for node in program.model.graph:
+                for value in node.outputs:
+                    if value.name in outputs and not value.is_graph_output():
+                        value.name = f"{value.name}_on_the_way"
             program.save(str(path), external_data=False)
     except torch.onnx.OnnxExporterError as error:
         raise PhenovaeError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,10 @@ from torch import Tensor
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.seeds import generator
-from phenovae.vae.augment import VIEWS, view
+from phenovae.vae.augment import view
 from phenovae.vae.data import Images, Rows, read_ahead
 from phenovae.vae.model import VAE
-from phenovae.vae.networks import Encoded, Encoder, in_fast_order
+from phenovae.vae.networks import Encoder, in_fast_order
 from phenovae.vae.options import ReadoutOptions
 from phenovae.vae.validation import to_device
 
@@ -39,21 +40,28 @@ class Coordinates:
 
 def features_of(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Tensor:
     """What is taken of the encoder (n, feature), averaged over the views that are asked for."""
-    total = _taken(encoder, images, options)
-    for number in range(1, VIEWS if options.views == VIEWS else 1):
-        total = total + _taken(encoder, in_fast_order(view(images, number)), options)
+    if options.take == "mean":
+        return _over_views(lambda seen: encoder(seen).mu, images, options)
+    # How bright an image is does not change as it is turned, and neither do its channels' maxima,
+    # so both are looked at once; and nothing is asked of the posterior.
+    pooled = _over_views(partial(_stages, encoder, options), encoder.seen(images), options)
+    amounts = encoder.amounts(images)
+    return pooled if amounts is None else torch.cat([pooled, amounts.to(pooled)], dim=1)
+
+
+def _stages(encoder: Encoder, options: ReadoutOptions, seen: Tensor) -> Tensor:
+    maps = encoder.maps_of_seen(seen)[options.finest - 1 :]
+    return torch.cat(encoder.pooled(maps, seen.shape[0]), dim=1)
+
+
+def _over_views(
+    take: Callable[[Tensor], Tensor], images: Tensor, options: ReadoutOptions
+) -> Tensor:
+    total = take(images)
+    for number in range(1, options.views):
+        total = total + take(in_fast_order(view(images, number)))
     mean: Tensor = total / options.views
     return mean
-
-
-def _taken(encoder: Encoder, images: Tensor, options: ReadoutOptions) -> Tensor:
-    encoded: Encoded = encoder(images)
-    if options.take == "mean":
-        return encoded.mu
-    taken = list(encoded.stages[options.finest - 1 :])
-    if encoded.amounts is not None:
-        taken.append(encoded.amounts.to(taken[0]))
-    return torch.cat(taken, dim=1)
 
 
 def learn_coordinates(
