@@ -1,9 +1,8 @@
-"""Training a model: one process, or one for each device."""
+"""Training a model: in one process, or one for each device, on one machine or several."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from lightning_fabric import Fabric
 
+from phenovae.base.errors import UsageError
 from phenovae.base.progress import SILENT, Progress
 from phenovae.vae.data import Images, Rows, epoch_batches
 from phenovae.vae.devices import check_devices, deterministic, device_name, make_fabric
 from phenovae.vae.job import Job
-from phenovae.vae.launching import SILENCE, run_processes
+from phenovae.vae.launching import run_processes
+from phenovae.vae.meeting import Meeting
 from phenovae.vae.model_files import Origin, Recipe, Summary, read_card
+from phenovae.vae.nodes import lead
 from phenovae.vae.objectives import TERMS
 from phenovae.vae.terms.term import TermMaker
 from phenovae.vae.trainer import Training
@@ -73,20 +75,38 @@ def train(
         resume=resume,
         terms=dict(terms),
     )
-    epoch_batches(job.rows, weights, recipe.train.batch, seed, epoch=0)
-    check_devices(recipe.train)
-    if recipe.train.devices > 1:
-        train_on_many(job)
+    return train_job(job, progress)
+
+
+def train_job(job: Job, progress: Progress = SILENT, meeting: Meeting | None = None) -> Summary:
+    """As `train`; over the machines of a meeting, of which this is the first, where there is one.
+
+    Raises UsageError, too, where several nodes are asked for without a meeting.
+    """
+    options = job.recipe.train
+    epoch_batches(job.rows, job.weights, options.batch, job.seed, epoch=0)
+    check_devices(options)
+    if options.nodes > 1:
+        if meeting is None:
+            raise UsageError(
+                f"{options.nodes} nodes train together only where they can meet",
+                where="train.nodes",
+                mend="phenovae run and phenovae train let them",
+            )
+        lead(work_on(job), job, meeting)
+    elif options.devices > 1:
+        run_processes(work_on(job), options)
     else:
-        _train_on(make_fabric(recipe.train), job, progress)
-    return read_card(folder).summary
+        train_on(make_fabric(options), job, progress)
+    return read_card(job.folder).summary
 
 
-def train_on_many(job: Job, silence: timedelta = SILENCE) -> None:
-    """Train in a process for each device. Raises as `run_processes`."""
-    run_processes(partial(_train_on, job=job, progress=SILENT), job.recipe.train, silence)
+def work_on(job: Job) -> Callable[[Fabric], None]:
+    """What each of several processes does of a training; it can be pickled."""
+    return partial(train_on, job=job, progress=SILENT)
 
 
-def _train_on(fabric: Fabric, job: Job, progress: Progress) -> None:
+def train_on(fabric: Fabric, job: Job, progress: Progress) -> None:
+    """Train in this process, with the others that its fabric knows of."""
     with deterministic(device_name(job.recipe.train.device)):
         Training(fabric, job).run(progress)
