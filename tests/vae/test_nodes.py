@@ -1,4 +1,7 @@
-"""One training on two machines, which are both this one: of each a thread, and one process."""
+"""One training on two machines, which are both this one: of each a thread, and one process.
+
+That all nodes together have the losses of one process, tests/pipeline/test_several_nodes.py shows.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 from tests.vae.toy import TRAINING_ROWS, VALIDATION_ROWS, ToyImages, recipe
 
@@ -26,7 +28,6 @@ from phenovae.vae.nodes import take_part
 from phenovae.vae.training import train_job, work_on
 
 _HERE = "127.0.0.1"
-_ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="signals as Linux has them")
 
 
 class _Killed(ToyImages):
@@ -62,27 +63,8 @@ def member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Me
 
 
 @pytest.mark.slow
-def test_two_nodes_have_the_losses_of_one_process_within_rounding(
-    tmp_path: Path, member: tuple[Meeting, Member]
-) -> None:
-    meeting, second = member
-    job = _job(tmp_path / "two", ToyImages(), nodes=2, epochs=2)
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(take_part, work_on(job), job, second)
-        train_job(job, meeting=meeting)
-        other.result()
-    assert second.verdict() is not None
-    train_job(_job(tmp_path / "one", ToyImages(), epochs=2))
-    one, two = (
-        pd.read_csv(tmp_path / name / "model" / "history.csv").drop(columns="seconds")
-        for name in ("one", "two")
-    )
-    assert len(one) == 2
-    pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-@_ON_LINUX
+@pytest.mark.skipif(sys.platform != "linux", reason="signals as Linux has them")
+@pytest.mark.usefixtures("forked")
 def test_a_killed_process_ends_all_nodes_and_each_names_it(
     tmp_path: Path, member: tuple[Meeting, Member]
 ) -> None:

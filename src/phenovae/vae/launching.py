@@ -29,6 +29,7 @@ from phenovae.vae.options import TrainOptions
 SILENCE = timedelta(minutes=30)
 """How long a process waits for the others before it takes them for lost."""
 
+_START = "spawn"
 _GRACE = 30.0
 _LOOK = 0.5
 _MEND = (
@@ -88,13 +89,13 @@ def run_processes(
     may be for one on another machine. And what `watch` raises.
     """
     place = place or Place()
-    news: _News = multiprocessing.get_context("spawn").SimpleQueue()
+    news: _News = multiprocessing.get_context(_START).SimpleQueue()
     context: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
         _process,
         args=(work, options, silence, replace(place, port=place.port or free_port()), news),
         nprocs=options.devices,
         join=False,
-        start_method="spawn",
+        start_method=_START,
     )
     patience = _GRACE
     try:
