@@ -37,7 +37,7 @@ def world(count: int, features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def by_blocks(count: int, features: int) -> tuple[float, int]:
     """The mean over queries, by this package."""
     from phenovae.evaluate.average_precision import average_precisions
-    from phenovae.evaluate.retrieval import mechanism_pairs
+    from phenovae.evaluate.retrieval_pairs import mechanism_pairs
 
     values, compound, mechanism, batch = world(count, features)
     pairs = mechanism_pairs(

@@ -10,10 +10,10 @@ from tests.evaluate.worlds import NSC, NSCB, Treatment, directions, frame
 from phenovae.base.errors import InputError
 from phenovae.evaluate.retrieval import (
     Retrieval,
-    mechanism_pairs,
     mechanism_retrieval,
     replicate_retrieval,
 )
+from phenovae.evaluate.retrieval_pairs import mechanism_pairs
 from phenovae.screen.partners import Rule, eligible, scorable
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,3 +82,14 @@ def trained(toy: ModuleType) -> Callable[..., Summary]:
         return made
 
     return run
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of a training begin with torch loaded, which takes more time than all they do.
+
+    As they are begun otherwise, by `spawn`, is left to tests that do not ask for this.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload(["phenovae.vae.training", "tests.vae.toy"])
+        monkeypatch.setattr("phenovae.vae.launching._START", "forkserver")

@@ -18,7 +18,7 @@ from tests.vae.toy import TRAINING_ROWS, VALIDATION_ROWS, ToyImages, recipe
 from phenovae.base.errors import TrainingError
 from phenovae.base.files import sha256_of_file
 from phenovae.vae.launching import run_processes
-from phenovae.vae.model_files import Recipe
+from phenovae.vae.model_files import Recipe, Summary
 from phenovae.vae.options import TrainOptions
 from phenovae.vae.training import train
 
@@ -76,25 +76,13 @@ class _Endless(ToyImages):
         return super().images(rows)
 
 
-def _two(**train_options: object) -> Recipe:
-    return recipe(train={"devices": 2, "epochs": 2, "workers": 1, **train_options})
+def _two(model: dict[str, object] | None = None, **train_options: object) -> Recipe:
+    both: dict[str, object] = {"devices": 2, "epochs": 2, "workers": 1, **train_options}
+    return recipe(model=model or {}, train=both)
 
 
-def _train(images: ToyImages, folder: Path, wanted: Recipe) -> None:
-    train(images, TRAINING_ROWS, VALIDATION_ROWS, wanted, folder, seed=3)
-
-
-def test_two_processes_train_one_model_the_same_way_every_time(tmp_path: Path) -> None:
-    # One batch of validation for two processes; and statistics of batches that they must share.
-    wanted = recipe(model={"norm": "batch"}, train={"devices": 2, "epochs": 2})
-    for name in ("one", "again"):
-        summary = train(ToyImages(), TRAINING_ROWS, VALIDATION_ROWS, wanted, tmp_path / name)
-        assert summary.epochs == 2
-        assert summary.steps == 6
-    hashes = [sha256_of_file(tmp_path / name / "model.safetensors") for name in ("one", "again")]
-    assert hashes[0] == hashes[1]
-    lines = (tmp_path / "one" / "history.csv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 3
+def _train(images: ToyImages, folder: Path, wanted: Recipe) -> Summary:
+    return train(images, TRAINING_ROWS, VALIDATION_ROWS, wanted, folder, seed=3)
 
 
 def test_two_processes_have_the_losses_of_one_within_rounding(
@@ -118,22 +106,31 @@ def test_two_processes_have_the_losses_of_one_within_rounding(
     pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-6)
 
 
-def test_a_killed_process_ends_the_other_and_training_goes_on_where_it_was(tmp_path: Path) -> None:
-    _train(ToyImages(), tmp_path / "unbroken", _two())
+@pytest.mark.usefixtures("forked")
+def test_two_processes_train_one_model_the_same_way_every_time_killed_or_not(
+    tmp_path: Path,
+) -> None:
+    # Statistics of batches, which they must share; and one batch of validation for two processes.
+    wanted = _two(batch=16, model={"norm": "batch"})
+    summary = _train(ToyImages(), tmp_path / "unbroken", wanted)
+    assert (summary.epochs, summary.steps) == (2, 6)
+    lines = (tmp_path / "unbroken" / "history.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
     began = time.monotonic()
     with pytest.raises(TrainingError, match="process 2 of 2 was ended by SIGKILL") as caught:
-        _train(_Killed(), tmp_path / "killed", _two())
+        _train(_Killed(), tmp_path / "killed", wanted)
     assert time.monotonic() - began < _PATIENCE
     assert "newest checkpoint" in str(caught.value)
     assert multiprocessing.active_children() == []
     assert (tmp_path / "killed" / "checkpoints" / "checkpoint.safetensors").exists()
-    _train(ToyImages(), tmp_path / "killed", _two())
+    _train(ToyImages(), tmp_path / "killed", wanted)
     hashes = {
         sha256_of_file(tmp_path / name / "model.safetensors") for name in ("unbroken", "killed")
     }
     assert len(hashes) == 1
 
 
+@pytest.mark.usefixtures("forked")
 def test_what_went_wrong_in_a_process_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="the disk was pulled out"):
         _train(_Failing(), tmp_path / "failing", _two())
@@ -142,6 +139,7 @@ def test_what_went_wrong_in_a_process_is_told(tmp_path: Path) -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.usefixtures("forked")
 def test_ctrl_c_in_one_process_stops_both_with_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _train(_Interrupted(), tmp_path, _two())
@@ -158,6 +156,7 @@ def _hang(fabric: object) -> None:
     fabric.barrier()
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_process_that_hangs_is_waited_for_only_so_long() -> None:
     began = time.monotonic()
     options = TrainOptions(devices=2, device="cpu")

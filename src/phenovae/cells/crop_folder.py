@@ -6,7 +6,6 @@ Nothing is known of the cells but what a table says, if there is one: a row a fi
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from phenovae.base.errors import Fault, FaultsError, InputError
+from phenovae.base.errors import InputError
 from phenovae.base.files import sha256_of
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.tables import Column, OpenColumns, Schema
@@ -29,18 +28,9 @@ from phenovae.cells.crop_files import (
     read_pixels,
     why_not,
 )
-from phenovae.cells.records import read_header, read_records
+from phenovae.cells.own_table import FILE, STAGE, described, read_own_table
 from phenovae.cells.refusals import Refusal
 from phenovae.cells.store import DTYPES
-from phenovae.screen.sites import Role
-
-logger = logging.getLogger(__name__)
-
-FILE = "Metadata_File"
-STAGE = "embed"
-_PREFIX = "Metadata_"
-_NEEDED = ("Metadata_Plate", "Metadata_Batch", "Metadata_Role")
-_WIDEST = 64
 
 
 @dataclass(frozen=True)
@@ -144,7 +134,7 @@ def open_crop_folder(
     unpickled. Raises InputError where there is no file, none fits or none is in the table, and
     FaultsError where the table is damaged.
     """
-    given = None if table is None else _read_own_table(table)
+    given = None if table is None else read_own_table(table)
     paths = find_files(folder)
     refused: list[Refusal] = []
     headers: dict[str, CropHeader] = {}
@@ -166,7 +156,7 @@ def open_crop_folder(
             refused.append(Refusal(STAGE, name, reason))
     if not fitting:
         raise _none_fits(folder, paths, refused, headers, header, wanted.channels)
-    rows, columns = _described(fitting, given, table, refused)
+    rows, columns = described(fitting, given, table, refused)
     return CropFolder(
         folder,
         header,
@@ -175,11 +165,6 @@ def open_crop_folder(
         columns,
         tuple(sorted(refused, key=lambda each: each.file)),
     )
-
-
-def is_own_table(path: Path) -> bool:
-    """Whether a table names files in `Metadata_File`. Raises InputError where it cannot be read."""
-    return FILE in read_header(path)
 
 
 def _wanted_header(headers: Collection[CropHeader], wanted: WantedCrops) -> CropHeader:
@@ -240,92 +225,3 @@ def _mend(found: CropHeader | None, wanted: CropHeader, channels: tuple[str, ...
         "cut crops of the size that the model was trained on; --other-size resizes them, which is "
         "right where they are as many µm wide"
     )
-
-
-def _read_own_table(path: Path) -> pd.DataFrame:
-    names = [name for name in read_header(path) if name.startswith(_PREFIX)]
-    records = read_records(path, names, _WIDEST)
-    table = records.cells[list(dict.fromkeys(names))]
-    keys = table[FILE].str.strip().str.replace("\\", "/", regex=False)
-    faults = [
-        Fault("no file is named", str(path), records.lines[row], FILE)
-        for row in np.flatnonzero(keys == "").tolist()
-    ]
-    faults += [
-        Fault(
-            "the file is there twice",
-            str(path),
-            records.lines[row],
-            FILE,
-            keys.iloc[row],
-            "remove one of the rows",
-        )
-        for row in np.flatnonzero((keys.duplicated() & (keys != "")).to_numpy()).tolist()
-    ]
-    if "Metadata_Plate" in table:
-        faults += [
-            Fault("no plate is named", str(path), records.lines[row], "Metadata_Plate")
-            for row in np.flatnonzero(table["Metadata_Plate"].str.strip() == "").tolist()
-        ]
-    if "Metadata_Role" in table:
-        known = [str(role) for role in Role]
-        faults += [
-            Fault(
-                "the role is none that is known",
-                str(path),
-                records.lines[row],
-                "Metadata_Role",
-                str(table["Metadata_Role"].iloc[row]),
-                ", ".join(known),
-            )
-            for row in np.flatnonzero(~table["Metadata_Role"].isin(["", *known])).tolist()
-        ]
-    if faults:
-        raise FaultsError(f"{path.name} is damaged", faults)
-    if table.empty:
-        raise InputError(f"{path.name} has no rows", where=path)
-    return table.assign(**{FILE: keys})
-
-
-def _described(
-    names: list[str], given: pd.DataFrame | None, table: Path | None, refused: list[Refusal]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A row for every file that is used, and the columns that the table gave."""
-    if given is None:
-        return _with_needed(pd.DataFrame({FILE: names})), ()
-    columns = tuple(name for name in given.columns if name != FILE)
-    rows = {str(name): row for row, name in enumerate(given[FILE])}
-    short = Counter(name.rpartition("/")[2] for name in names)
-    kept: list[str] = []
-    found: list[int] = []
-    for name in names:
-        last = name.rpartition("/")[2]
-        row = rows.get(name)
-        if row is None and short[last] == 1:
-            row = rows.get(last)
-        if row is None:
-            refused.append(Refusal(STAGE, name, "no row for its name in the table"))
-        else:
-            kept.append(name)
-            found.append(row)
-    if not kept:
-        raise InputError(
-            f"none of {len(names):,} files is named in {FILE}; the first file is {names[0]}, the "
-            f"first row {given[FILE].iloc[0]}",
-            where=table,
-            mend="names are relative to the folder of crops, with .npy",
-        )
-    without = len(given) - len(set(found))
-    if without:
-        logger.warning("%d rows of the table have no file", without)
-    described = given.iloc[found].reset_index(drop=True).assign(**{FILE: kept})
-    return _with_needed(described), columns
-
-
-def _with_needed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with all columns that a view asks for; what is not known is empty."""
-    rows = rows.assign(Quality_Flag="")
-    for name in _NEEDED:
-        if name not in rows:
-            rows[name] = str(Role.OTHER) if name == "Metadata_Role" else ""
-    return rows

@@ -15,6 +15,7 @@ from phenovae.cli.shared import (
     Settings,
     Workers,
     console_of,
+    joined_by_slurm,
     with_workers,
 )
 
@@ -44,6 +45,8 @@ def command(
     if dry_run:
         for plan in plan_run(resolved, out):
             typer.echo(f"{'run ' if plan.runs else 'skip'}  {plan.stage.name:<11} {plan.why}")
+        return
+    if joined_by_slurm(resolved, out):
         return
     from phenovae.cli.summary import run_and_tell
 

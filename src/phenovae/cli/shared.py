@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phenovae.cli.console import Console
+
+if TYPE_CHECKING:
+    from phenovae.pipeline.config import Config
 
 UNREAD = 3
 
@@ -78,6 +81,20 @@ def console_of(context: typer.Context) -> Console:
     return context.obj
 
 
+def joined_by_slurm(config: Config, run: Path) -> bool:
+    """Where SLURM started this as another node of a training, take part in it, and say so.
+
+    Raises as `several_nodes.join`.
+    """
+    from phenovae.pipeline.several_nodes import join, node_of_slurm
+
+    node = node_of_slurm(config.train.nodes)
+    if node == 1:
+        return False
+    typer.echo(join(run, config.train.nodes_wait, config, node))
+    return True
+
+
 def run_stage_verb(
     context: typer.Context,
     verb: str,
@@ -102,6 +119,8 @@ def run_stage_verb(
     if config is None and not settings:
         existing_run(run)
     resolved = config_of_run(run, config, settings)
+    if verb == "train" and joined_by_slurm(resolved, run):
+        return
     finished = run_verbs(
         [verb], resolved, run, console_of(context).progress, force=again, resume=resume
     )

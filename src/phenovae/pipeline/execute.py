@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from phenovae.base.errors import InputError, UsageError
 from phenovae.base.progress import SILENT, Progress
+from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, load_config, write_config
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.lock import locked
 from phenovae.pipeline.order import stages_of
+from phenovae.pipeline.several_nodes import open_meeting
 from phenovae.pipeline.stage import Plan, Stage, Work, perform, plan, reason_to_skip, skip
+from phenovae.pipeline.stages.train import TRAIN
+from phenovae.vae.meeting import Meeting
 
 logger = logging.getLogger(__name__)
 
-CONFIG_NAME = "config.yaml"
+CONFIG_NAME = paths.CONFIG
 _NEWS = {False: logging.WARNING, True: logging.INFO}
 
 
@@ -120,13 +125,13 @@ def _run(
 
     # A mistake in the configuration is told before a new folder is made or anything is computed.
     plans = None if run.exists() else planned()
-    with locked(run):
+    with locked(run), _meeting(config, run, wanted) as meeting:
         _sweep(run)
         plans = planned() if plans is None else plans
         journal = Journal.open(run, config.seed)
         journal.seed = config.seed
         write_config(config, run / CONFIG_NAME)
-        work = Work(run=run, config=config, progress=progress, resume=resume)
+        work = Work(run=run, config=config, progress=progress, resume=resume, meeting=meeting)
         ran: list[str] = []
         skipped: list[str] = []
         without: dict[str, str] = {}
@@ -155,6 +160,12 @@ def _run(
             journal.stages[stage.name].unread for stage in stages if stage.name in journal.stages
         )
     return Finished(tuple(ran), tuple(skipped), unread, without)
+
+
+def _meeting(config: Config, run: Path, wanted: set[str]) -> AbstractContextManager[Meeting | None]:
+    if config.train.nodes == 1 or TRAIN.name not in wanted:
+        return nullcontext()
+    return open_meeting(run, config)
 
 
 def _sweep(run: Path) -> None:

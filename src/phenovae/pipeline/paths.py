@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+CONFIG = "config.yaml"
 TWIN = "twin"
 SITES = "sites.parquet"
 CELLS = "cells"

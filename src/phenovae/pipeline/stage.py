@@ -18,6 +18,7 @@ from phenovae.base.progress import SILENT, Progress
 from phenovae.pipeline.changes import Basis, changes
 from phenovae.pipeline.config import Config
 from phenovae.pipeline.journal import Entry, Journal, collecting_warnings
+from phenovae.vae.meeting import Meeting
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ class Work:
     """What a stage is given: the run's folder, the configuration, where to tell progress.
 
     `resume`: whether work that was stopped half-way is gone on with. `fingerprint` is the stage's:
-    what was left half-done belongs to it only if made under the same one.
+    what was left half-done belongs to it only if made under the same one. `meeting` is where other
+    machines join the training, if it has several.
     """
 
     run: Path
@@ -35,6 +37,7 @@ class Work:
     progress: Progress = SILENT
     resume: bool = True
     fingerprint: str = ""
+    meeting: Meeting | None = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phenovae.base.progress import SILENT, Progress
-from phenovae.cells.crop_folder import WantedCrops, is_own_table, open_crop_folder
+from phenovae.cells.crop_folder import WantedCrops, open_crop_folder
 from phenovae.cells.importing import ImportOptions, import_crops
+from phenovae.cells.own_table import is_own_table
 from phenovae.cells.refusals import Refusal, write_refusals
 from phenovae.cells.store import CellStore
 from phenovae.pipeline.config import Config

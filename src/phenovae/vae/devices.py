@@ -53,11 +53,11 @@ def check_devices(options: TrainOptions) -> None:
             f"{options.devices} CUDA devices were asked for, {torch.cuda.device_count()} are there",
             where="train.devices",
         )
-    if options.batch % options.devices:
+    if options.batch % options.processes:
         raise UsageError(
-            f"a batch of {options.batch} cannot be shared by {options.devices} devices",
+            f"a batch of {options.batch} cannot be shared by {options.processes} devices",
             where="train.batch",
-            mend=f"choose a multiple of {options.devices}",
+            mend=f"choose a multiple of {options.processes}",
         )
 
 
@@ -77,7 +77,8 @@ def make_fabric(options: TrainOptions, silence: timedelta | None = None) -> Fabr
     return Fabric(
         accelerator=device_name(options.device),
         devices=options.devices,
-        strategy=together if options.devices > 1 else "auto",
+        num_nodes=options.nodes,
+        strategy=together if options.processes > 1 else "auto",
         precision="bf16-mixed" if precision_of(options) == "bf16" else "32-true",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from phenovae.base.files import sha256_of
 from phenovae.base.seeds import generator
 from phenovae.vae.data import Images, Rows
 from phenovae.vae.model_files import Origin, Recipe
+from phenovae.vae.objectives import TERMS
 from phenovae.vae.terms.term import TermMaker
 
 _PROBED = 1024
@@ -31,18 +32,18 @@ class Job:
     images: Images
     rows: Rows
     validation: Rows
-    weights: npt.NDArray[np.float64] | None
-    wells: Rows | None
-    plates: Rows | None
-    plate_names: tuple[str, ...]
-    groups: Rows | None
-    per_well: int
     recipe: Recipe
-    origin: Origin
     folder: Path
-    seed: int
-    resume: bool
-    terms: Mapping[str, TermMaker]
+    weights: npt.NDArray[np.float64] | None = None
+    wells: Rows | None = None
+    plates: Rows | None = None
+    plate_names: tuple[str, ...] = ()
+    groups: Rows | None = None
+    per_well: int = 1
+    origin: Origin = field(default_factory=Origin)
+    seed: int = 0
+    resume: bool = True
+    terms: Mapping[str, TermMaker] = field(default_factory=lambda: dict(TERMS))
 
     def fingerprint(self) -> str:
         """What must be equal for a checkpoint to be gone on from.
@@ -50,7 +51,9 @@ class Job:
         More epochs, another patience, device or number of reading threads may be chosen on the
         way; more epochs only where the learning rate does not depend on them.
         """
-        free = {"patience", "device", "workers", "checkpoint_steps", "tensorboard"}
+        free = {"patience", "device", "workers", "checkpoint_steps", "tensorboard", "nodes_wait"}
+        if self.recipe.train.nodes == 1:
+            free.add("nodes")  # so that checkpoints from before there were several are gone on from
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
         parts = {

@@ -380,7 +380,7 @@ class TrainOptions(Options):
     """How training proceeds."""
 
     epochs: int = Field(20, ge=1, description="epochs at most")
-    batch: int = Field(128, ge=1, description="crops a step, over all devices together")
+    batch: int = Field(128, ge=1, description="crops a step, over all devices and nodes together")
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW")
     keep: Literal["elbo", "last"] = Field(
         "elbo",
@@ -405,12 +405,23 @@ class TrainOptions(Options):
         "instructions for it, else 32 (a CPU without them takes several times as long with bf16)",
     )
     device: Device = Field("auto", description="auto takes CUDA where there is some, else the CPU")
-    devices: int = Field(1, ge=1, description="devices, one process each")
+    devices: int = Field(1, ge=1, description="devices of each node, one process each")
+    nodes: int = Field(
+        1, ge=1, description="machines that train together; the others join by phenovae join"
+    )
+    nodes_wait: float = Field(
+        600.0, gt=0, description="how long training waits for the other machines [s]"
+    )
     workers: int = Field(1, ge=1, le=64, description="threads that read crops ahead")
     checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints")
     tensorboard: bool = Field(
         default=False, description="also log for TensorBoard; needs the extra"
     )
+
+    @property
+    def processes(self) -> int:
+        """Processes of the training, on all nodes together."""
+        return self.nodes * self.devices
 
 
 class EmbedOptions(Options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.vae.file_names import CHECKPOINTS
 from phenovae.vae.options import ObjectiveOptions
+
+if TYPE_CHECKING:
+    from phenovae.vae.job import Job
 
 
 def _split(work: Work) -> Outcome:
@@ -66,47 +70,46 @@ def _why_not(work: Work) -> str | None:
     )
 
 
-def _train(work: Work) -> Outcome:
+def training_job(run: Path, config: Config, *, resume: bool = True) -> Job:
+    """The training of a run, as every machine that takes part has it.
+
+    Raises InputError where the cells or splits of the run are not there.
+    """
     from phenovae.cells.sampling import sampling_weights
     from phenovae.cells.splits import TRAIN as TRAIN_SIDE
     from phenovae.cells.splits import VALIDATION, read_splits, split_hash
     from phenovae.cells.store import CellStore
     from phenovae.cells.view import fit_view
     from phenovae.vae.data import StoreImages
-    from phenovae.vae.diagnostics import diagnose
+    from phenovae.vae.job import Job
     from phenovae.vae.model_files import Origin, Recipe
-    from phenovae.vae.training import train
 
-    config, seed = work.config, work.config.seed
-    store = CellStore.open(work.run / paths.CELLS)
-    splits = read_splits(work.run / paths.SPLITS, len(store))
+    store = CellStore.open(run / paths.CELLS)
+    splits = read_splits(run / paths.SPLITS, len(store))
     side = splits["Split"].to_numpy(dtype=object)
-    rows, held_out = np.flatnonzero(side == TRAIN_SIDE), np.flatnonzero(side == VALIDATION)
-    view = fit_view(store, rows, config.view, seed)
-    images = StoreImages(store, view)
-    unfinished = work.run / f"{paths.MODEL}.partial"
-    _keep_checkpoints(work.run / paths.MODEL / CHECKPOINTS, unfinished)
+    rows = np.flatnonzero(side == TRAIN_SIDE)
+    view = fit_view(store, rows, config.view, config.seed)
     weights = (
         None
         if config.sampling.balance == "none"
         else sampling_weights(store.table, rows, config.sampling)
     )
     numbers, names = pd.factorize(store.table["Metadata_Plate"], sort=True)
-    summary = train(
-        images,
-        rows,
-        held_out,
-        Recipe(
+    return Job(
+        images=StoreImages(store, view),
+        rows=rows,
+        validation=np.flatnonzero(side == VALIDATION),
+        recipe=Recipe(
             model=config.model,
             objective=config.objective,
             augment=config.augment,
             train=config.train,
         ),
-        unfinished,
+        folder=run / f"{paths.MODEL}.partial",
         weights=weights,
         wells=_numbers(store.table, "Metadata_Plate", "Metadata_Well"),
         plates=numbers.astype(np.int64),
-        plate_names=[str(name) for name in names],
+        plate_names=tuple(str(name) for name in names),
         groups=_groups(store.table, config.objective),
         per_well=config.sampling.per_well,
         origin=Origin(
@@ -117,26 +120,38 @@ def _train(work: Work) -> Outcome:
             dtype=store.card.dtype,
             pixel_size_um=store.pixel_size_um,
         ),
-        seed=seed,
-        resume=work.resume,
-        progress=work.progress,
+        seed=config.seed,
+        resume=resume,
     )
+
+
+def _train(work: Work) -> Outcome:
+    from phenovae.cells.store import CellStore
+    from phenovae.cells.view import View
+    from phenovae.vae.diagnostics import diagnose
+    from phenovae.vae.training import train_job
+
+    config = work.config
+    job = training_job(work.run, config, resume=work.resume)
+    _keep_checkpoints(work.run / paths.MODEL / CHECKPOINTS, job.folder)
+    summary = train_job(job, work.progress, work.meeting)
     diagnose(
-        unfinished,
-        images,
-        held_out if len(held_out) else rows,
-        plates=store.table["Metadata_Plate"].tolist(),
+        job.folder,
+        job.images,
+        job.validation if len(job.validation) else job.rows,
+        plates=CellStore.open(work.run / paths.CELLS).table["Metadata_Plate"].tolist(),
         device=config.train.device,
         progress=work.progress,
     )
-    replace_folder(unfinished, work.run / paths.MODEL)
+    replace_folder(job.folder, work.run / paths.MODEL)
+    scales = View.from_json(job.origin.view).scales.values()
     return Outcome(
         {
             "track": Training(labels=config.objective.labels).track,
             "summary": summary.model_dump(mode="json"),
-            "trained_on": len(rows),
-            "validated_on": len(held_out),
-            "view_sources": sorted({scale.source for scale in view.scales.values()}),
+            "trained_on": len(job.rows),
+            "validated_on": len(job.validation),
+            "view_sources": sorted({scale.source for scale in scales}),
         }
     )
 
@@ -180,8 +195,13 @@ def _keep_checkpoints(before: Path, unfinished: Path) -> None:
 
 
 def _training_options(config: Config) -> Mapping[str, object]:
-    groups = {"view", "sampling", "model", "objective", "augment", "train"}
-    return config.model_dump(mode="json", include=groups)
+    told: dict[str, dict[str, object]] = config.model_dump(
+        mode="json", include={"view", "sampling", "model", "objective", "augment", "train"}
+    )
+    del told["train"]["nodes_wait"]
+    if config.train.nodes == 1:
+        del told["train"]["nodes"]  # as in runs from before there were several
+    return told
 
 
 SPLIT = Stage(
