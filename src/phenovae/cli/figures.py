@@ -64,6 +64,19 @@ def command(
             "--cells", metavar="CELL", help="Cell to show: its row, or its file; repeatable."
         ),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="What maps are coloured by and plate maps show: mechanism, compound, treatment, "
+            "plate, batch, role, dose, cells, flagged, right, z_000 or any measure; repeatable.",
+        ),
+    ] = None,
+    plate: Annotated[
+        list[str] | None,
+        typer.Option("--plate", metavar="PLATE", help="Plate of a plate map; repeatable."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of what is chosen; else the run's.")
     ] = None,
@@ -94,6 +107,8 @@ def command(
         palette=palette.value,
         treatments=tuple(treatment or ()),
         cells=tuple(cells or ()),
+        by=tuple(by or ()),
+        plates=tuple(plate or ()),
     )
     gathered = Gathered(run, config, wanted, console_of(context).progress)
     folder = run / FIGURES if out is None else out

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from phenovae.base.errors import UsageError, nearest
-from phenovae.pipeline.figure_kinds import reconstructions
+from phenovae.pipeline.figure_kinds import maps, plate_maps, reconstructions, training
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered, Wanted
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
 
 KINDS: tuple[Kind, ...] = (
     reconstructions.KIND,
+    maps.CELLS,
+    maps.WELLS,
+    maps.TREATMENTS,
+    plate_maps.KIND,
+    training.KIND,
 )  # fmt: skip
 """All kinds, in the order in which they are drawn."""
 

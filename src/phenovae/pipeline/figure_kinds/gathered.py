@@ -45,13 +45,16 @@ class Wanted:
     """What a person asked of the pictures.
 
     `treatments` are compounds, or a compound and its concentration [µM] as `compound@dose`;
-    `cells` are rows of the store or names of crop files. Where there are none, kinds choose.
+    `cells` are rows of the store or names of crop files. `by` are what maps are coloured by and
+    plate maps show, `plates` the plates of these. Where there are none, kinds choose.
     """
 
     seed: int = 0
     palette: Palette = "field"
     treatments: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    plates: tuple[str, ...] = ()
 
 
 class Gathered:
