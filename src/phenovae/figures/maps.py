@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from phenovae.figures.colours import in_order, marks
 from phenovae.figures.drawing import in_house_style, name_text, new_figure
@@ -21,7 +24,7 @@ Matrix = npt.NDArray[np.float64]
 _KEY_ROWS = 20
 _MOST_GROUPS = 60
 """More marks than these nobody tells apart: the smallest groups are one then."""
-_FAINT = "#c3c8d0"
+_FAINT = (("#bfc4cc", "o"), ("#dccfb8", "s"), ("#e4e4e4", "D"))
 _NO_VALUE = "#d9d9d9"
 _COLOURS = "viridis"
 _MANY = 600
@@ -54,7 +57,7 @@ def group_map(
     """
     members, shown, rest = _groups(groups, faint)
     style = marks(shown)
-    style |= dict.fromkeys(rest, (_FAINT, "o"))
+    style |= dict(zip(rest, cycle(_FAINT), strict=False))
     names = [*shown, *rest]
     columns = -(-len(names) // _KEY_ROWS)
     figure = new_figure(7.6 + 2.0 * (columns - 1), 4.6)
@@ -123,10 +126,19 @@ def measure_map(
             rasterized=len(values) > _MANY,
         )
         bar = figure.colorbar(drawn, ax=axes, extend=extend, shrink=0.85, pad=0.02)
-        bar.set_label(label)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        finish_bar(bar, label)
     _frame(axes, ground)
     return figure
+
+
+def finish_bar(bar: Colorbar, label: str) -> None:
+    """Give a bar of colours its label, and numbers as a person writes them."""
+    bar.set_label(label)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    if isinstance(bar.norm, LogNorm):
+        # Powers as formulas would need the parser that names from data must not meet.
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def scale_of(
@@ -163,7 +175,7 @@ def _groups(
 
 def _size(count: int) -> float:
     """Area of a mark [points²], so that some thousand points do not become one blot."""
-    return float(np.clip(44.0 * (150 / max(count, 1)) ** 0.6, 5.0, 44.0))
+    return float(np.clip(44.0 * (150 / max(count, 1)) ** 0.6, 7.0, 44.0))
 
 
 def _scatter(axes: Axes, points: Matrix, style: tuple[str, str], size: float) -> None:

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from phenovae.figures.drawing import INK, SOFT, in_house_style, name_text, new_figure
-from phenovae.figures.maps import scale_of
+from phenovae.figures.maps import finish_bar, scale_of
 from phenovae.screen.wells import row_and_column, well_name
 
 FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
@@ -81,14 +81,15 @@ def plate_maps(
         else:
             axes.set_axis_off()
     if len(finite):
-        bar = figure.colorbar(colours, ax=panels, extend=extend, aspect=30, pad=0.015)
-        bar.set_label(label)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar = figure.colorbar(
+            colours, ax=panels, extend=extend, extendfrac=0.02, aspect=30, pad=0.015
+        )
+        finish_bar(bar, label)
     notes = ["○ negative control"] if any(plate.controls.any() for plate in plates) else []
     if any(not np.isfinite(plate.values).all() for plate in plates):
         notes.append("× no value")
     figure.supxlabel(
-        "   ".join(["column of the plate", *notes, "grey: no such well in the run"]),
+        "\n".join(["column of the plate", "   ".join([*notes, "grey: no cells here"])]),
         fontsize=8.5,
         color=SOFT,
     )
