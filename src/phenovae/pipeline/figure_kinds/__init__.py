@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from phenovae.base.errors import UsageError, nearest
-from phenovae.pipeline.figure_kinds import reconstructions
+from phenovae.pipeline.figure_kinds import (
+    interpolation,
+    neighbours,
+    perturbation,
+    reconstructions,
+    round_trip,
+    samples,
+    sensitivity,
+    trajectories,
+    traversals,
+    usage,
+)
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered, Wanted
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
 
 KINDS: tuple[Kind, ...] = (
     reconstructions.KIND,
-)  # fmt: skip
+    samples.KIND,
+    usage.KIND,
+    traversals.KIND,
+    interpolation.KIND,
+    perturbation.KIND,
+    round_trip.KIND,
+    sensitivity.KIND,
+    trajectories.KIND,
+    neighbours.KIND,
+)
 """All kinds, in the order in which they are drawn."""
 
 
