@@ -21,14 +21,16 @@ FIELD: dict[str, RGB] = {
     "actin": (1.0, 0.15, 0.1),
 }
 _OTHERS: tuple[RGB, ...] = ((0.0, 0.8, 0.8), (0.95, 0.65, 0.1), (0.8, 0.3, 0.9), (0.9, 0.9, 0.9))
+# Blue, the middle and yellow are what remains to who confuses red and green; the three differ in
+# lightness too, and as much for everyone else. Light of two of them is the less saturated for it.
 SAFE: dict[str, RGB] = {
     "dapi": (0.1, 0.35, 1.0),
     "hoechst": (0.1, 0.35, 1.0),
     "dna": (0.1, 0.35, 1.0),
-    "tubulin": (1.0, 0.85, 0.0),
-    "actin": (1.0, 0.3, 0.75),
+    "tubulin": (0.45, 0.8, 0.8),
+    "actin": (1.0, 0.6, 0.0),
 }
-_SAFE_OTHERS: tuple[RGB, ...] = ((0.9, 0.9, 0.9), (0.0, 0.75, 0.65), (0.85, 0.4, 0.0))
+_SAFE_OTHERS: tuple[RGB, ...] = ((0.95, 0.95, 0.4), (0.75, 0.75, 0.75), (0.55, 0.3, 0.75))
 _INK_SHADE = 0.72
 
 # Twelve colours of unlike hue and lightness, for marks on white; shapes go with them, so that

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from phenovae.base.errors import UsageError, nearest
-from phenovae.pipeline.figure_kinds import maps, plate_maps, reconstructions, training
+from phenovae.pipeline.figure_kinds import (
+    interpolation,
+    maps,
+    neighbours,
+    perturbation,
+    plate_maps,
+    reconstructions,
+    round_trip,
+    samples,
+    sensitivity,
+    training,
+    trajectories,
+    traversals,
+    usage,
+)
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered, Wanted
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
 
 KINDS: tuple[Kind, ...] = (
     reconstructions.KIND,
+    samples.KIND,
+    usage.KIND,
+    traversals.KIND,
+    interpolation.KIND,
+    perturbation.KIND,
+    round_trip.KIND,
+    sensitivity.KIND,
+    trajectories.KIND,
+    neighbours.KIND,
     maps.CELLS,
     maps.WELLS,
     maps.TREATMENTS,
     plate_maps.KIND,
     training.KIND,
-)  # fmt: skip
+)
 """All kinds, in the order in which they are drawn."""
 
 

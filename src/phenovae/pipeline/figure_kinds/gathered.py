@@ -21,7 +21,7 @@ from phenovae.cells.splits import LEFT_OUT, TRAIN, VALIDATION, read_splits
 from phenovae.cells.store import CellStore
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.cells.view import View
-from phenovae.figures.colours import Palette
+from phenovae.figures.colours import Palette, bright
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.screen.sites import concentration_key, dose_text
@@ -29,11 +29,16 @@ from phenovae.vae.file_names import DIAGNOSTICS, HISTORY, WEIGHTS
 
 if TYPE_CHECKING:
     from phenovae.vae.data import StoreImages
+    from phenovae.vae.latent_space import Posteriors
     from phenovae.vae.model_files import TrainedModel
 
 Rows = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.float32]
 Record = dict[str, object]
+
+
+_MEASURED = 2000
+_SEEN = 64
 
 
 class CannotDrawError(PhenovaeError):
@@ -162,6 +167,19 @@ class Gathered:
         return found
 
     @cached_property
+    def embedded(self) -> npt.NDArray[np.float32]:
+        """The numbers of `embeddings` (cell, dimension), in the order of the store."""
+        table = self.embeddings
+        names = [name for name in table.columns if str(name).startswith("z_")]
+        return table[names].to_numpy(dtype=np.float32)
+
+    def usual(self, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Mean and standard deviation of the embeddings of some cells, each (dimension,)."""
+        values = self.embedded[rows].astype(np.float64)
+        spread = values.std(axis=0)
+        return values.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+    @cached_property
     def profiles(self) -> pd.DataFrame:
         """Profiles of treatments by every protocol, as the stage `profile` left them."""
         from phenovae.pipeline.stages.evaluate import PROFILES
@@ -201,6 +219,26 @@ class Gathered:
     def diagnosis(self) -> Record:
         """The model put to the test (`diagnosis.json`)."""
         return self._record(paths.DIAGNOSIS, "no diagnosis of the model")
+
+    @cached_property
+    def latents(self) -> Posteriors:
+        """Posteriors of up to 2,000 of the cells of `held_out`, drawn by chance."""
+        rows = self.held_out[0]
+        some = self.random("latents").choice(rows, min(_MEASURED, len(rows)), replace=False)
+        return self.encode(np.sort(some))
+
+    @cached_property
+    def limits(self) -> npt.NDArray[np.float64]:
+        """The value of each channel at full brightness, over up to 64 cells of `held_out`."""
+        rows = self.held_out[0]
+        some = self.random("brightness").choice(rows, min(_SEEN, len(rows)), replace=False)
+        return bright(self.pixels(np.sort(some)))
+
+    def encode(self, rows: Rows) -> Posteriors:
+        """Posteriors of the cells of some rows."""
+        from phenovae.vae.latent_space import posteriors
+
+        return posteriors(self.trained, self.images, rows)
 
     def cells(self, kind: str, count: int, rows: Rows | None = None) -> Rows:
         """Rows of the cells to show: those that were asked for, else `count` drawn by chance.

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phenovae.base.errors import MissingExtraError
-from phenovae.base.file_names import quoted
+from phenovae.base.file_names import slug
 from phenovae.figures.maps import Ground, group_map, measure_map
 from phenovae.figures.planes import Matrix, Method, principal_plane, tsne_plane, umap_plane
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered
@@ -30,7 +30,6 @@ _FEWEST = 4
 _MOST: dict[Method, int] = {"pca": 20_000, "tsne": 2_500, "umap": 5_000}
 """Points that are drawn at most: t-SNE of more takes minutes."""
 _NAMES: dict[Method, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
-_METHODS: tuple[Method, ...] = ("pca", "tsne", "umap")
 _NOTES: dict[Method, str] = {
     "pca": "",
     "tsne": " Near neighbours mean something here, distances between far groups nothing.",
@@ -138,7 +137,7 @@ def _draw(
     place: Callable[[Gathered, Method], _Placed],
     usual: dict[Method, tuple[str, ...]],
 ) -> Iterator[Drawn]:
-    for method in _METHODS:
+    for method in run.wanted.maps or tuple(usual):
         placed = place(run, method)
         count = len(placed.values)
         if count < _FEWEST:
@@ -147,7 +146,7 @@ def _draw(
             ground = _ground(placed, method, run.wanted.seed)
         except MissingExtraError as error:
             raise CannotDrawError(f"UMAP is left out: {error.what} ({error.mend})") from error
-        for by in run.wanted.by or usual[method]:
+        for by in run.wanted.by or usual.get(method, _NEAR):
             figure, note = _coloured(run, ground, placed.points, by)
             cells = placed.points.cells
             behind = "" if what == "cells" else f" of {counted(cells, 'cell')}"
@@ -155,7 +154,7 @@ def _draw(
             some = f", drawn by chance of {usable:,}" if what == "cells" and cells < usable else ""
             by_what = by if groups_of(placed.points, by) is not None else f"`{by}`"
             yield Drawn(
-                f"map-{what}-{method}-{quoted(by)}",
+                f"map-{what}-{method}-{slug(by)}",
                 figure,
                 f"{counted(count, what.removesuffix('s'))}{behind}{some}, by {by_what}: "
                 f"{_NAMES[method]} of {placed.of}.{_NOTES[method]}{note}",
@@ -170,12 +169,12 @@ def _are(count: int) -> str:
 _NEAR = ("mechanism",)
 CELLS = Kind(
     "map-cells",
-    "cells in the plane by their embedding: PCA, t-SNE, UMAP; coloured by anything (--by)",
+    "cells in the plane by their embedding: PCA, t-SNE, UMAP (--map); coloured by anything (--by)",
     partial(
         _draw,
         what="cells",
         place=_cells,
-        usual={"pca": ("mechanism", "batch"), "tsne": _NEAR, "umap": _NEAR},
+        usual={"pca": ("mechanism", "batch"), "tsne": _NEAR},
     ),
 )
 WELLS = Kind(
@@ -185,7 +184,7 @@ WELLS = Kind(
         _draw,
         what="wells",
         place=_wells,
-        usual={"pca": ("mechanism", "plate"), "tsne": _NEAR, "umap": _NEAR},
+        usual={"pca": ("mechanism", "plate"), "tsne": _NEAR},
     ),
 )
 TREATMENTS = Kind(
