@@ -19,6 +19,14 @@ class FileFormat(StrEnum):
     PDF = "pdf"
 
 
+class Plane(StrEnum):
+    """Ways to the plane."""
+
+    PCA = "pca"
+    TSNE = "tsne"
+    UMAP = "umap"
+
+
 class Colours(StrEnum):
     """Colours of the channels."""
 
@@ -73,6 +81,12 @@ def command(
             "plate, batch, role, dose, cells, flagged, right, z_000 or any measure; repeatable.",
         ),
     ] = None,
+    to_plane: Annotated[
+        list[Plane] | None,
+        typer.Option(
+            "--map", help="How maps come to the plane; repeatable. UMAP needs an extra package."
+        ),
+    ] = None,
     plate: Annotated[
         list[str] | None,
         typer.Option("--plate", metavar="PLATE", help="Plate of a plate map; repeatable."),
@@ -108,6 +122,7 @@ def command(
         treatments=tuple(treatment or ()),
         cells=tuple(cells or ()),
         by=tuple(by or ()),
+        maps=tuple(each.value for each in to_plane or ()),
         plates=tuple(plate or ()),
     )
     gathered = Gathered(run, config, wanted, console_of(context).progress)

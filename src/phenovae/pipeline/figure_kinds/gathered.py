@@ -22,6 +22,7 @@ from phenovae.cells.store import CellStore
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.cells.view import View
 from phenovae.figures.colours import Palette, bright
+from phenovae.figures.planes import Method
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
 from phenovae.screen.sites import concentration_key, dose_text
@@ -51,7 +52,8 @@ class Wanted:
 
     `treatments` are compounds, or a compound and its concentration [µM] as `compound@dose`;
     `cells` are rows of the store or names of crop files. `by` are what maps are coloured by and
-    plate maps show, `plates` the plates of these. Where there are none, kinds choose.
+    plate maps show, `maps` the ways to the plane, `plates` the plates of plate maps. Where there
+    are none, kinds choose.
     """
 
     seed: int = 0
@@ -59,6 +61,7 @@ class Wanted:
     treatments: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    maps: tuple[Method, ...] = ()
     plates: tuple[str, ...] = ()
 
 
