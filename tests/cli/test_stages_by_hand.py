@@ -90,7 +90,8 @@ def test_stages_that_follow_one_run_again_are_not_taken_for_finished(run: Path) 
     assert told.code == 0
     assert told.out.splitlines() == [f"profile: done, in {run}"]
     assert set(json.loads((run / "run.json").read_text())["stages"]) == {
-        "cells", "sites", "split", "train", "diagnose", "embed", "profile"
+        "cells", "sites", "split", "train", "diagnose", "generation", "embed",
+        "profile"
     }  # fmt: skip
     assert call("report", "--run", run).code == 2
     assert call("evaluate", "--run", run).code == 0
@@ -222,3 +223,25 @@ def test_a_trained_run_is_diagnosed_without_training_again(run: Path) -> None:
     assert (run / "diagnosis.json").read_bytes() == first
     assert call("report", "--run", run).code == 0
     assert "Is σ honest?" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_images_of_a_trained_run_are_judged_without_training_again(run: Path) -> None:
+    journal = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    del journal["stages"]["generation"], journal["stages"]["report"]
+    (run / "run.json").write_text(json.dumps(journal), encoding="utf-8")
+    first = (run / "generation.json").read_bytes()
+    (run / "generation.json").unlink()
+    told = call("generation", "--run", run)
+    assert told.code == 0, told.err
+    assert told.out.splitlines()[0] == f"generation: done, in {run}"
+    assert "Samples from the prior are" in told.out
+    assert (run / "generation.json").read_bytes() == first
+    record = json.loads(first)
+    assert [each["space"] for each in record["spaces"]] == ["texture@1", "pixels@1"]
+    assert record["weights"]
+    assert {row["channel"] for row in record["fidelity"]} == {*record["channels"], None}
+    none = call("generation", "--run", run, "--set", "generation.cells=0")
+    assert none.code == 0, none.err
+    assert not (run / "generation.json").exists()
+    assert call("report", "--run", run).code == 0
+    assert "Generated images" not in (run / "report.html").read_text(encoding="utf-8")

@@ -22,8 +22,8 @@ ALONE = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 MAIN = "from phenovae.cli.main import main; main()"
 WHOLE = (
     "config.yaml", "sites.parquet", "cells", "import.json", "errors.parquet", "splits.parquet",
-    "model", "diagnosis.json", "embeddings.parquet", "profiles.parquet", "scores.json",
-    "report.html", "run.json",
+    "model", "diagnosis.json", "generation.json", "embeddings.parquet", "profiles.parquet",
+    "scores.json", "report.html", "run.json",
 )  # fmt: skip
 
 _TINY = """\

@@ -281,7 +281,7 @@ def test_cells_of_one_treatment_are_not_trained_on_and_the_reason_is_told(
     made = write_crops(tmp_path / "made", TREATED[:1])
     told = on(tiny, made, run)
     assert told.code == 0, told.err
-    assert "not done: split, train, diagnose, embed, profile, evaluate" in told.out
+    assert "not done: split, train, diagnose, generation, embed, profile, evaluate" in told.out
     assert "one treatment" in told.out
     assert "one treatment" in (run / "report.html").read_text(encoding="utf-8")
     assert not (run / "model").exists()

@@ -102,6 +102,18 @@ def tell_diagnosis(run: Path) -> None:
         typer.echo(f"all figures: {path}")
 
 
+def tell_generation(run: Path) -> None:
+    """Print how good the images of a run's model are, in the words of the report."""
+    from phenovae.report.generation import generation_sentences
+
+    path = run / paths.GENERATION
+    told = read_json(path) if path.exists() else {}
+    if isinstance(told, dict) and told:
+        for sentence in generation_sentences(told):
+            typer.echo(sentence)
+        typer.echo(f"all figures: {path}")
+
+
 def tell_scores(run: Path) -> None:
     """Print the first scores of a run as a table of text, and where all and the report are."""
     scores = run / paths.SCORES

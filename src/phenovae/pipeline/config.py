@@ -19,6 +19,7 @@ from phenovae.cells.quality import QualityOptions
 from phenovae.cells.sampling import SamplingOptions
 from phenovae.cells.splits import SplitOptions
 from phenovae.cells.view import ViewOptions
+from phenovae.evaluate.generation.options import GenerationOptions
 from phenovae.images.options import IlluminationOptions
 from phenovae.images.quality import FieldQualityOptions
 from phenovae.images.segmentation.options import SegmentationOptions
@@ -198,6 +199,7 @@ class Config(Options):
     augment: AugmentOptions = Field(default_factory=lambda: AugmentOptions())
     train: TrainOptions = Field(default_factory=lambda: TrainOptions())
     diagnose: DiagnoseOptions = Field(default_factory=lambda: DiagnoseOptions())
+    generation: GenerationOptions = Field(default_factory=lambda: GenerationOptions())
     embed: EmbedOptions = Field(default_factory=lambda: EmbedOptions())
     backbone: BackboneOptions = Field(default_factory=lambda: BackboneOptions())
     evaluate: EvaluateOptions = Field(default_factory=lambda: EvaluateOptions())
@@ -205,7 +207,11 @@ class Config(Options):
     report: ReportOptions = Field(default_factory=lambda: ReportOptions())
 
 
-_WITH_PATHS: Mapping[str, type[Options]] = {"input": InputOptions, "backbone": BackboneOptions}
+_WITH_PATHS: Mapping[str, type[Options]] = {
+    "input": InputOptions,
+    "backbone": BackboneOptions,
+    "generation": GenerationOptions,
+}
 """Groups that name files and folders."""
 
 

@@ -49,7 +49,8 @@ def gather(run: Path, config: Config) -> ReportContent:
         history=pd.read_csv(run / paths.MODEL / HISTORY) if trained else pd.DataFrame(),
         summary=mapping(facts.get("train", {}).get("summary")),
         diagnostics=mapping(read_json(run / paths.MODEL / DIAGNOSTICS)) if trained else {},
-        diagnosis=_diagnosis(run / paths.DIAGNOSIS),
+        diagnosis=_told(run / paths.DIAGNOSIS),
+        generation=_told(run / paths.GENERATION),
         pictures=_pictures(run / paths.MODEL / PICTURES),
         records=_records(run / paths.SCORES) if scored else [],
         neighbours=_table(run / paths.NEIGHBOURS, NEIGHBOURS, there=scored),
@@ -131,8 +132,8 @@ def _flagged(store: CellStore, flags: npt.NDArray[np.object_], shown: int) -> Fl
     )
 
 
-def _diagnosis(path: Path) -> Mapping[str, object]:
-    """The record of a model put to the test; empty where a run has none, as older ones have not."""
+def _told(path: Path) -> Mapping[str, object]:
+    """A record of what a model is like; empty where a run has none, as older ones have not."""
     return mapping(read_json(path)) if path.exists() else {}
 
 

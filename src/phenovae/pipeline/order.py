@@ -15,6 +15,7 @@ from phenovae.pipeline.stages.evaluate import (
     EVALUATE_BESIDE_BACKBONE,
     PROFILE,
 )
+from phenovae.pipeline.stages.generation import GENERATION
 from phenovae.pipeline.stages.illuminate import ILLUMINATE
 from phenovae.pipeline.stages.report import REPORT
 from phenovae.pipeline.stages.segment import SEGMENT
@@ -29,7 +30,7 @@ from phenovae.pipeline.stages.train import SPLIT, TRAIN
 from phenovae.pipeline.stages.twin import TWIN
 
 _FIELDS = (ILLUMINATE, SEGMENT, CROP)
-_MODEL = (TRAIN, DIAGNOSE, EMBED)
+_MODEL = (TRAIN, DIAGNOSE, GENERATION, EMBED)
 _AFTER_CELLS = (SPLIT, *_MODEL, PROFILE, EVALUATE, REPORT)
 # The backbone comes first, so that weights that do not fit are told before hours of training.
 _WITH_BACKBONE = (SPLIT, BACKBONE, *_MODEL, PROFILE, EVALUATE_BESIDE_BACKBONE, REPORT)

@@ -48,7 +48,8 @@ class ReportContent:
     sees of it, `training` how many cells taught and chose, `flagged_total` how many crops were
     flagged, whether or not some are shown, `skipped` stages that had nothing to do and why,
     `fields` what was found in whole fields, where the run began with them, `diagnosis` what came of
-    the model's test on cells that taught it nothing.
+    the model's test on cells that taught it nothing, `generation` how good the images are that it
+    makes.
     """
 
     title: str
@@ -80,6 +81,7 @@ class ReportContent:
     skipped: Mapping[str, str] = field(default_factory=dict)
     fields: FieldContent | None = None
     diagnosis: Mapping[str, object] = field(default_factory=dict)
+    generation: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:

@@ -162,7 +162,7 @@ class Meeting:
             if told.get("device") != device:
                 raise TrainingError(
                     f"{each.name} would train on {told.get('device')}, {self.name} on {device}",
-                    mend="set train.device to what all have",
+                    mend="set train.device and train.precision to what all have",
                 )
             if told.get("fingerprint") != fingerprint:
                 raise TrainingError(

@@ -16,9 +16,9 @@ def _report(work: Work) -> Outcome:
 
 REPORT = Stage(
     name="report",
-    version=4,
-    needs=("sites", "cells", "split", "train", "diagnose", "profile", "evaluate"),
-    can_do_without=("split", "train", "diagnose", "profile", "evaluate"),
+    version=5,
+    needs=("sites", "cells", "split", "train", "diagnose", "generation", "profile", "evaluate"),
+    can_do_without=("split", "train", "diagnose", "generation", "profile", "evaluate"),
     outputs=(paths.REPORT,),
     options=lambda config: {"report": config.report.model_dump(mode="json")},
     perform=_report,

@@ -1,0 +1,163 @@
+"""Samples of images as features, and how far they are from one another over random halves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from phenovae.evaluate.generation import kernels
+from phenovae.evaluate.generation.frechet import frechet_of, principal_components
+from phenovae.evaluate.generation.halves import Halves, over_halves, spread_of
+from phenovae.evaluate.generation.manifolds import precision_and_recall
+
+Doubles = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+Record = dict[str, object]
+
+REAL, RECONSTRUCTED, POSTERIOR, PRIOR = "real", "reconstructed", "posterior", "prior"
+COMPARISONS = (
+    (REAL, REAL),
+    (RECONSTRUCTED, REAL),
+    (POSTERIOR, REAL),
+    (PRIOR, REAL),
+    (RECONSTRUCTED, RECONSTRUCTED),
+    (PRIOR, RECONSTRUCTED),
+)
+"""Sample and what it is compared with; where both are one, its halves, which is the floor."""
+
+_STILL = 1e-6
+_MOST_COMPONENTS = 256
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The scale of a space: mean and deviation of every feature over real cells."""
+
+    mean: Doubles
+    deviation: Doubles
+
+    def __call__(self, values: Doubles) -> Doubles:
+        """Values (n, feature) in deviations of real cells about their mean."""
+        found: Doubles = (values - self.mean) / self.deviation
+        return found
+
+
+def standard_of(real: Doubles) -> Standard:
+    """The scale of real cells (n, feature). A feature that does not vary stays as it is."""
+    deviation = real.std(axis=0)
+    return Standard(real.mean(axis=0), np.where(deviation > _STILL, deviation, 1.0))
+
+
+def widths_of(real: Doubles) -> list[float]:
+    """Widths of the Gaussian kernels: multiples of the median distance of real cells."""
+    median = kernels.median_width(kernels.squared_distances(real, real))
+    return [scale * median for scale in kernels.SCALES]
+
+
+def compare_samples(
+    samples: Mapping[str, Doubles],
+    halves: Halves,
+    widths: Sequence[float],
+    comparisons: Sequence[tuple[str, str]] = COMPARISONS,
+    *,
+    neighbours: int | None,
+) -> list[Record]:
+    """Measures of all comparisons whose samples are there, as records.
+
+    Samples have the same number of rows (n, feature), on the scale of the space. Those of real
+    cells, their reconstructions and draws belong together row by row, and so a first half is
+    always compared with a second one of other cells. Discrepancies by kernels are always
+    measured. With `neighbours`, so are Fréchet distances, precision and recall; Fréchet distances
+    in principal components where a half has not twice as many images as there are features, and
+    records say in how many.
+    """
+    count = len(next(iter(samples.values())))
+    stacked = np.concatenate(list(samples.values()))
+    start = {name: number * count for number, name in enumerate(samples)}
+    pairs = [(one, other) for one, other in comparisons if one in samples and other in samples]
+    squares = kernels.squared_distances(stacked, stacked)
+
+    def measured(values: Doubles) -> list[Record]:
+        return [
+            over_halves(halves, _Blocks(values, start[one], start[other]).squared_mmd).as_dict()
+            for one, other in pairs
+        ]
+
+    found: list[Record] = [
+        {"sample": one, "against": other, "images": halves.size} for one, other in pairs
+    ]
+    by_width, together = [], np.zeros_like(squares)
+    for width in widths:
+        values = kernels.gaussian(squares, width)
+        together += values / len(widths)
+        by_width.append(measured(values))
+    for number, (told, mmd) in enumerate(zip(found, measured(together), strict=True)):
+        told["squared_mmd"] = mmd
+        told["squared_mmd_by_width"] = [each[number] for each in by_width]
+    del together
+    for told, cubic in zip(found, measured(kernels.cubic(stacked, stacked)), strict=True):
+        told["kernel_distance"] = cubic
+    if neighbours is not None:
+        reduced = _for_covariances(stacked, halves.size)
+        for told, (one, other) in zip(found, pairs, strict=True):
+            told |= _by_shape(reduced, squares, halves, (start[one], start[other]), neighbours)
+    return found
+
+
+def _by_shape(
+    reduced: Doubles, squares: Doubles, halves: Halves, starts: tuple[int, int], neighbours: int
+) -> Record:
+    """Fréchet distance, and precision and recall where a half has neighbours enough."""
+    one, other = starts
+    blocks = _Blocks(squares, one, other)
+
+    def apart(first: Rows, second: Rows) -> float:
+        return frechet_of(reduced[one + first], reduced[other + second])
+
+    told: Record = {
+        "frechet_distance": over_halves(halves, apart).as_dict(),
+        "frechet_dimensions": reduced.shape[1],
+    }
+    if halves.size > neighbours:
+        shares = [
+            blocks.manifolds(first, second, neighbours)
+            for first, second in zip(halves.first, halves.second, strict=True)
+        ]
+        told["precision"] = spread_of([each[0] for each in shares]).as_dict()
+        told["recall"] = spread_of([each[1] for each in shares]).as_dict()
+    return told
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks of a matrix over all samples, for the rows of one sample and of another."""
+
+    values: Doubles
+    one: int
+    other: int
+
+    def squared_mmd(self, first: Rows, second: Rows) -> float:
+        return kernels.squared_mmd(*self._of(first, second))
+
+    def manifolds(self, first: Rows, second: Rows, neighbours: int) -> tuple[float, float]:
+        return precision_and_recall(*self._of(first, second), neighbours)
+
+    def _of(self, first: Rows, second: Rows) -> tuple[Doubles, Doubles, Doubles]:
+        one, other = self.one + first, self.other + second
+        return (
+            self.values[np.ix_(one, one)],
+            self.values[np.ix_(other, other)],
+            self.values[np.ix_(one, other)],
+        )
+
+
+def _for_covariances(values: Doubles, half: int) -> Doubles:
+    """Values in as many dimensions as a half can tell the covariances of."""
+    dimensions = values.shape[1]
+    if 2 * dimensions <= half:
+        return values
+    count = max(1, min(dimensions, half // 2, _MOST_COMPONENTS))
+    return principal_components(values, count)
