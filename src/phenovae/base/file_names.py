@@ -1,10 +1,13 @@
-"""Names of plates and fields as names of files, on any system, and back."""
+"""Names from data as names of files, on any system, and back; and as anchors of a page."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from urllib.parse import quote, unquote
 
 _SAFE = " -_.()+,="
+_LONGEST, _DIGEST = 40, 8
 _NOTHING = "%"
 """The empty name: no other begins with a sign that is alone."""
 
@@ -21,3 +24,16 @@ def quoted(name: str) -> str:
 def unquoted(text: str) -> str:
     """The name that `quoted` made this of."""
     return "" if text == _NOTHING else unquote(text)
+
+
+def slug(name: str) -> str:
+    """A name as an anchor or id: lower-case ASCII letters, digits and hyphens, and its own.
+
+    A name that is made of these already stays as it is; any other ends in a digest of itself, so
+    that `A/B` and `A B` do not meet.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].rstrip("-")
+    if plain == name:
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{plain}-{digest}" if plain else digest

@@ -16,7 +16,7 @@ def _report(work: Work) -> Outcome:
 
 REPORT = Stage(
     name="report",
-    version=4,
+    version=5,
     needs=("sites", "cells", "split", "train", "diagnose", "profile", "evaluate"),
     can_do_without=("split", "train", "diagnose", "profile", "evaluate"),
     outputs=(paths.REPORT,),
