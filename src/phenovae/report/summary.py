@@ -14,6 +14,7 @@ from phenovae.report.words import (
     MODEL,
     against,
     find,
+    headline,
     interval_text,
     number,
     verdict,
@@ -75,12 +76,12 @@ def summary_paragraphs(content: ReportContent) -> list[Paragraph]:
 
 def key_figures(content: ReportContent) -> list[KeyFigure]:
     """NSC and NSCB of the model by the first protocol, and the cell probe."""
-    first = next((label_of(r) for r in content.records if r["metric"] == "NSC"), None)
+    first = headline(content.records)
     found = []
     for metric, label, name in (
-        ("NSC", first, "NSC: other compounds"),
-        ("NSCB", first, "NSCB: other batches too"),
-        ("probe", None, f"Single {content.unit}s"),
+        ("NSC", first, "NSC: neighbour of another compound"),
+        ("NSCB", first, "NSCB: and of other batches"),
+        ("probe", None, f"Single {content.unit}s of unseen compounds"),
     ):
         record = find(content.records, MODEL, metric, label)
         if record is None:
@@ -164,13 +165,8 @@ def _mechanisms(nsc: Record) -> str:
     asked = [each for each in asked if each["support"]]
     whole = [each for each in asked if each.get("right") == each["support"]]
     none = [each for each in asked if not each.get("right")]
-    said = ""
-    if whole:
-        said += f" Every treatment was right of {_names(whole)}"
-        said += f"; none of {_names(none)}." if none else "."
-    elif none:
-        said += f" None was right of {_names(none)}."
-    return said
+    said = f" Told without a miss: {_names(whole)}." if whole else ""
+    return said + (f" Never told: {_names(none)}." if none else "")
 
 
 def _names(told: Sequence[Record]) -> str:

@@ -15,7 +15,7 @@ from phenovae.evaluate.ranking import Ranking, rank_neighbours
 from phenovae.evaluate.scores import METRICS, label_of
 from phenovae.report.content import Record, ReportContent
 from phenovae.report.facts import mapping
-from phenovae.report.words import MODEL
+from phenovae.report.words import MODEL, headline
 
 _KEPT = 5
 _TIE = 1e-9
@@ -57,15 +57,8 @@ class Verdicts:
 
     @cached_property
     def headline(self) -> str:
-        """The protocol that comes first, by its label; empty where nothing was scored."""
-        return next(
-            (
-                label_of(record)
-                for record in self._content.records
-                if record["features"] == MODEL and record["metric"] in METRICS
-            ),
-            "",
-        )
+        """The protocol that scored the model first, by its label; empty where none did."""
+        return headline(self._content.records)
 
     def by(self, metric: str, label: str = "") -> Mapping[str, Verdict]:
         """Verdicts by the name of the treatment; by the headline's protocol unless one is named."""

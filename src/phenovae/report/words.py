@@ -27,6 +27,20 @@ def find(
     return None
 
 
+def headline(records: Sequence[Record]) -> str:
+    """The protocol that scored the model first, by its label; empty where none did."""
+    return next(
+        (
+            label_of(record)
+            for record in records
+            if record["features"] == MODEL
+            and record["metric"] == "NSC"
+            and isinstance(record.get("value"), int | float)
+        ),
+        "",
+    )
+
+
 def number(record: Record, key: str) -> float:
     """A number of a record. Raises TypeError where it is none."""
     value = record[key]
