@@ -105,7 +105,7 @@ def test_the_verdict_goes_by_the_intervals(said: Say, model: int, base: int, ver
         f"From intensity alone, without a model, it is {base} of 100 (NSC {base}.0 %): {verdict}"
         in text
     )
-    assert "across batches 45 of 90 (NSCB 50.0 %): the model is worse." in text
+    assert "Across batches it is 45 of 90 (NSCB 50.0 %): the model is worse." in text
     assert "other batches as well, for 9 of 90 treatments (NSCB 10.0 %)." in text
     assert "and NSCB the 95 % interval 5–15 %." in text
 

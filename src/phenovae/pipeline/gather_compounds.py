@@ -52,7 +52,7 @@ def gather_compounds(store: CellStore, shown: int) -> CompoundsContent:
 
 def _by_compound(treated: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     groups = {str(name): group for name, group in treated.groupby("Metadata_Compound", sort=False)}
-    for name in in_order(list(groups)):
+    for name in sorted(in_order(list(groups)), key=str.casefold):
         if name:
             yield name, groups[name]
 

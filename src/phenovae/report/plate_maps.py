@@ -27,6 +27,7 @@ _FORMATS = ((8, 12, 15), (16, 24, 8), (32, 48, 5))  # rows, columns and px of a 
 _LABELS = 14
 _LEAST_TOP = 0.05  # of a share: below, the darkest shade would make much of little
 _OPEN = 8
+_USUAL, _FAR = 0.95, 3.0
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _measures(wells: pd.DataFrame, content: ReportContent) -> list[_Measure]:
             f"{total} that were kept, by well.",
             cells,
             0.0,
-            max(float(cells.max()), 1.0),
+            _top(cells),
             lambda value: plural(int(value), unit),
         )
     ]
@@ -165,6 +166,12 @@ def _measures(wells: pd.DataFrame, content: ReportContent) -> list[_Measure]:
     return found
 
 
+def _top(values: pd.Series) -> float:
+    """What the darkest shade stands for: the most, unless a few wells lie far above the others."""
+    most, usual = float(values.max()), float(values.quantile(_USUAL))
+    return max(most if most <= _FAR * usual or not usual else float(np.ceil(usual)), 1.0)
+
+
 def _map(measure: _Measure, wells: pd.DataFrame) -> Measured:
     told = wells.assign(Value=measure.values)
     groups = {str(plate): group for plate, group in told.groupby("Metadata_Plate", sort=False)}
@@ -175,7 +182,7 @@ def _map(measure: _Measure, wells: pd.DataFrame) -> Measured:
         measure.name,
         measure.caption,
         measure.text(measure.low),
-        measure.text(measure.high),
+        measure.text(measure.high) + (" or more" if told["Value"].max() > measure.high else ""),
         drawn[:_OPEN],
         drawn[_OPEN:],
     )

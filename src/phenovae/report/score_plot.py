@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import Record, ReportContent
-from phenovae.report.facts import interval, percent, plural
+from phenovae.report.facts import interval, percent, plural, tally
 from phenovae.report.words import MODEL
 
 WIDTH = 760
@@ -103,7 +103,7 @@ def _row(record: Record, label: str, y: float) -> Row:
     known = float(chance) if isinstance(chance, int | float) else None
     correct = record.get("correct")
     counted = metric == str(record["metric"]) and isinstance(correct, int | float)
-    of = f"{correct:g} of {record['total']} = " if counted else ""
+    of = f"{tally(correct)} of {record['total']} = " if counted else ""
     luck = f"; by chance {percent(known, 0)}" if known is not None else ""
     return Row(
         y=y,

@@ -14,6 +14,7 @@
     const at = (each) => each.getAttribute("transform").match(/-?[\d.]+/g).join(" ");
     line.setAttribute("d", other ? `M${at(point)}L${at(other)}` : "");
     if (other) other.classList.add("neighbour");
+    return other;
   };
 
   const show = (element) => {
@@ -28,11 +29,13 @@
     const box = element.getBoundingClientRect();
     const wide = document.documentElement.clientWidth;
     const left = Math.min(Math.max(8, box.left + box.width / 2 - tip.offsetWidth / 2), wide - tip.offsetWidth - 8);
-    const above = box.top - tip.offsetHeight - 8;
-    tip.style.left = `${left + scrollX}px`;
-    tip.style.top = `${(above > 0 ? above : box.bottom + 8) + scrollY}px`;
     const map = element.closest(".map");
-    if (map) near(map, element);
+    const other = map ? near(map, element) : null;
+    // On the side that the neighbour is not on.
+    const above = box.top - tip.offsetHeight - 8;
+    const below = above < 0 || (other && other.getBoundingClientRect().top < box.top);
+    tip.style.left = `${left + scrollX}px`;
+    tip.style.top = `${(below ? box.bottom + 8 : above) + scrollY}px`;
   };
   const hide = (element) => {
     tip.hidden = true;

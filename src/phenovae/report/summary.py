@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phenovae.evaluate.baselines import CELL_COUNT
 from phenovae.evaluate.scores import MECHANISM, METRICS, kind_of, label_of
 from phenovae.report.content import Record, ReportContent
-from phenovae.report.facts import listed, mapping, percent, plural
+from phenovae.report.facts import listed, mapping, percent, plural, tally
 from phenovae.report.words import (
     INTENSITY,
     MODEL,
@@ -79,18 +79,18 @@ def key_figures(content: ReportContent) -> list[KeyFigure]:
     first = headline(content.records)
     found = []
     for metric, label, name in (
-        ("NSC", first, "NSC: neighbour of another compound"),
-        ("NSCB", first, "NSCB: and of other batches"),
-        ("probe", None, f"Single {content.unit}s of unseen compounds"),
+        ("NSC", first, "NSC"),
+        ("NSCB", first, "NSCB, across batches"),
+        ("probe", None, f"Single {content.unit}s"),
     ):
         record = find(content.records, MODEL, metric, label)
         if record is None:
             continue
         base = find(content.records, INTENSITY, metric, label)
         counted = (
-            "balanced accuracy of the probe"
+            "balanced accuracy, unseen compounds"
             if metric == "probe"
-            else f"{number(record, 'correct'):g} of {record['total']} treatments right"
+            else f"{tally(number(record, 'correct'))} of {record['total']} treatments right"
         )
         found.append(_figure(name, counted, record, base))
     return found
@@ -153,7 +153,7 @@ def _of_protocol(content: ReportContent, label: str) -> list[Paragraph]:
 
 def _counted(record: Record) -> str:
     return (
-        f"{number(record, 'correct'):g} of {record['total']} treatments "
+        f"{tally(number(record, 'correct'))} of {record['total']} treatments "
         f"({record['metric']} {percent(number(record, 'value'))})"
     )
 
@@ -205,13 +205,13 @@ def _baselines(records: Sequence[Record], label: str, nsc: Record, nscb: Record 
         text = f"From intensity alone, without a model, it is {against(nsc, base)}"
         other = find(records, INTENSITY, "NSCB", label)
         if nscb is not None and other is not None:
-            text += f"; across batches {against(nscb, other)}"
+            text += f". Across batches it is {against(nscb, other)}"
         said.append(f"{text}.")
     counts = find(records, CELL_COUNT, "NSC")
     if counts is not None:
         said.append(
             f"The number of cells alone, by {label_of(counts)}, gives "
-            f"{number(counts, 'correct'):g} of {counts['total']} "
+            f"{tally(number(counts, 'correct'))} of {counts['total']} "
             f"(NSC {percent(number(counts, 'value'))})."
         )
     return " ".join(said)
@@ -236,7 +236,7 @@ def _of_others(records: Sequence[Record], labels: Sequence[str]) -> Paragraph:
     said = []
     for label in labels:
         scores = [
-            f"{metric} {number(found, 'correct'):g} of {found['total']}"
+            f"{metric} {tally(number(found, 'correct'))} of {found['total']}"
             for metric in METRICS
             if (found := find(records, MODEL, metric, label)) is not None
         ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phenovae.evaluate.protocol import FIT_ALL
 from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import ReportContent
-from phenovae.report.facts import interval, listed, mapping, percent, plural
+from phenovae.report.facts import interval, listed, mapping, percent, plural, tally
 from phenovae.report.words import MODEL
 from phenovae.screen.published import Published
 
@@ -163,7 +163,7 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
         if record.get("headline") == "macro_compound":
             shown = f"{share}, mean over compounds"
         else:
-            shown = f"{correct:g} of {record['total']} = {share}" if counted else share
+            shown = f"{tally(correct)} of {record['total']} = {share}" if counted else share
         unscorable = listed(record.get("unscorable"))
         if unscorable:
             things = plural(len(unscorable), "mechanism" if probe else "treatment")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from phenovae.evaluate.scores import label_of
-from phenovae.report.facts import listed, mapping, percent
+from phenovae.report.facts import listed, mapping, percent, tally
 
 Record = Mapping[str, object]
 
@@ -57,7 +57,7 @@ def interval_text(record: Record) -> str:
 
 def against(model: Record, base: Record) -> str:
     """A baseline's count with the verdict: `36 of 99 (NSC 36.4 %): the model is better`."""
-    counts = f"{number(base, 'correct'):g} of {base['total']}"
+    counts = f"{tally(number(base, 'correct'))} of {base['total']}"
     return f"{counts} ({base['metric']} {percent(number(base, 'value'))}): {verdict(model, base)}"
 
 
