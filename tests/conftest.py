@@ -94,7 +94,7 @@ def blank_pictures(config: pytest.Config) -> Iterator[None]:
         yield
 
 
-def _blank(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+def _blank(figure: Figure, kind: Literal["svg", "png"], dpi: int = 0) -> bytes:
     if kind == "svg":
         return b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     buffer = io.BytesIO()

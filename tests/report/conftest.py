@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from phenovae.cells.refusals import Refusal, refusal_frame
+from phenovae.evaluate.neighbours import score_neighbours
 from phenovae.figures.fields import FieldPicture
 from phenovae.figures.overlays import overlay_of
 from phenovae.images.illumination import Illumination, flat
 from phenovae.images.illumination_files import illumination_table
+from phenovae.report.compound_content import CompoundContent, CompoundsContent, DoseContent
 from phenovae.report.content import Flagged, Pictures, Record, ReportContent
 from phenovae.report.field_content import Example, FieldContent, Light
 from phenovae.screen.published import Published
 from phenovae.screen.unmatched import Kind, Unmatched, unmatched_table
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "mevinolin/lovastatin",
+    '" onload="alert(1)\' {{ 7 * 7 }}',
+    "$\\notacommand{$ _x_",
+    "Ω名 " + "long " * 60,
+)
 
 CHANNELS = ("DAPI", "Tubulin", "Actin")
 TREATMENTS = 8
@@ -38,7 +50,12 @@ def record(features: str, metric: str, correct: int, total: int, **others: objec
         "p_value": 0.0123,
         "null_mean": 0.09,
         "unscorable": [],
-        "parameters": {"name": "cells-mean", "summary": "means of cells"},
+        "parameters": {
+            "name": "cells-mean",
+            "summary": "means of cells",
+            "metric": "cosine",
+            "unscorable_as_candidates": True,
+        },
         **others,
     }
 
@@ -60,6 +77,65 @@ def profiles(count: int) -> pd.DataFrame:
     values = random.normal(size=(count, 4))
     return pd.concat(
         [frame, pd.DataFrame(values, columns=[f"f_{n:03d}" for n in range(4)])], axis=1
+    )
+
+
+def neighbours(profiles: pd.DataFrame) -> pd.DataFrame:
+    """Nearest neighbours among these profiles, as scoring writes them."""
+    sets = pd.Series([frozenset(each.split("|")) for each in profiles["Metadata_Batch"]])
+    told = profiles.assign(Batches=sets.astype(object))
+    found = score_neighbours(
+        told,
+        profiles.filter(regex=r"^f_").to_numpy(dtype=float),
+        "other-compound",
+        "cosine",
+        unscorable_as_candidates=True,
+    )
+    return found.rows.assign(Features="model", Protocol="cells-mean@1", Metric="NSC")
+
+
+def compounds(channels: tuple[str, ...]) -> CompoundsContent:
+    """The compounds of the profiles and one without a mechanism, at two doses of three cells."""
+    random = np.random.default_rng(5)
+
+    def crops() -> np.ndarray:
+        return random.integers(0, 255, (3, 12, 12, 3)).astype(np.uint8)
+
+    found = [
+        CompoundContent(
+            compound=name,
+            mechanism="" if name == "unknown" else "DNA damage",
+            batches=("Week1", "Week2"),
+            plates=2,
+            doses=[DoseContent(dose, 2, 7, crops()) for dose in (0.3, 1.0)],
+            controls=crops(),
+            control="DMSO",
+            beside="P1",
+        )
+        for name in (*(f"drug {n}" for n in range(TREATMENTS)), "unknown")
+    ]
+    return CompoundsContent(found, channels, "Each channel is scaled by the controls")
+
+
+def wells() -> pd.DataFrame:
+    """Three wells on each of two plates, the first a negative control."""
+    return pd.DataFrame(
+        [
+            {
+                "Metadata_Plate": plate,
+                "Metadata_Well": well,
+                "Batch": "Week1",
+                "Treatment": "DMSO (negative control)" if well == "A01" else "taxol 1 µM",
+                "Role": "negative_control" if well == "A01" else "treatment",
+                "Cells": cells,
+                "Cells_Flagged": flagged,
+                "Noise": 0.01 * cells if cells else float("nan"),
+                "Fields": 4,
+                "Fields_Flagged": flagged,
+            }
+            for plate in ("P10", "P2")
+            for well, cells, flagged in (("A01", 90, 0), ("B02", 45, 1), ("H12", 0, 4))
+        ]
     )
 
 
@@ -126,7 +202,7 @@ def full_content() -> ReportContent:
              "value": 0.356, "low": 0.3, "high": 0.4, "chance": 0.083, "cells": 1234,
              "correct": None, "total": 1234},
         ],
-        neighbours=pd.DataFrame(),
+        neighbours=neighbours(profiles(TREATMENTS)),
         profiles=profiles(TREATMENTS),
         confusions={
             "cells-mean@1 NSC": {
@@ -154,6 +230,8 @@ def full_content() -> ReportContent:
         crop_um=44.6,
         picture_um=44.6,
         flagged_total=5,
+        compounds=compounds(CHANNELS),
+        wells=wells(),
     )  # fmt: skip
 
 
@@ -180,6 +258,67 @@ def bare_content() -> ReportContent:
         config_text="",
         journal={},
     )
+
+
+@pytest.fixture(scope="session")
+def hostile_content(full_content: ReportContent) -> ReportContent:
+    """Everything that comes from data is a hostile name."""
+    script = HOSTILE[0]
+    profiles = full_content.profiles.assign(
+        Metadata_Compound=[HOSTILE[n % len(HOSTILE)] for n in range(8)],
+        Metadata_MoA=[HOSTILE[n % len(HOSTILE)] for n in range(8)],
+        Metadata_Batch=[HOSTILE[n % len(HOSTILE)] for n in range(8)],
+    )
+    data = np.eye(len(HOSTILE), dtype=int).tolist()
+    miss = dict.fromkeys(("treatment", "moa", "neighbour", "predicted"), script)
+    assert full_content.pictures is not None
+    assert full_content.flagged is not None
+    first = {**full_content.records[0], "misses": [miss], "unscorable": list(HOSTILE)}
+    probe = {**first, "metric": "probe", "chance": 0.2}
+    probe["recall"] = dict.fromkeys(HOSTILE, 0.5)
+    by_moa = [{"moa": name, "support": 2, "predicted": 1, "right": 1} for name in HOSTILE]
+    return replace(
+        full_content,
+        title=script,
+        source=script,
+        channels=HOSTILE[:3],
+        design={**full_content.design, "departures": list(HOSTILE), "channels": list(HOSTILE)},
+        imported={"refusals": [{"file": name, "reason": name} for name in HOSTILE],
+                  "joins": list(HOSTILE)},
+        flagged=replace(full_content.flagged, reasons=(script, "noise"), by_reason={script: 5}),
+        history=full_content.history.rename(columns={"sigma_DAPI": f"sigma_{script}"}),
+        pictures=replace(full_content.pictures, channels=HOSTILE[:3]),
+        records=[
+            first,
+            {**first, "features": script, "protocol": script},
+            probe,
+            {**probe, "features": script},
+            {**first, "metric": "NSCB", "before_transforms": first, "by_moa": by_moa},
+            {**first, "kind": "batch mixing", "metric": script, "treatment": script, "k": 3},
+            {**first, "kind": "batch mixing", "value": None, "wells": script, "reason": script},
+            {**first, "kind": "replicates", "metric": script, "features": script},
+            {**first, "kind": "replicates", "value": None, "reason": script},
+        ],
+        profiles=profiles,
+        confusions={f"{script} NSC": {"index": list(HOSTILE), "data": data}},
+        config_text=script,
+        journal={**full_content.journal, "seed": script, "versions": {script: script},
+                 "stages": {script: {"inputs": {script: script}, "warnings": list(HOSTILE)}}},
+        checksums={script: script},
+        compounds=replace(
+            full_content.compounds,
+            compounds=[
+                replace(each, compound=name, mechanism=name, batches=(name,), control=name)
+                for each, name in zip(full_content.compounds.compounds, HOSTILE, strict=False)
+            ],
+            channels=HOSTILE[:3],
+            scaled=script,
+        ),
+        wells=full_content.wells.assign(
+            Metadata_Plate=script, Batch=script, Treatment=script, Role="treatment",
+            Metadata_Well=["A01", "B01", "A02", "B02", script, "H12"],
+        ),
+    )  # fmt: skip
 
 
 def light(plates: tuple[str, ...], reason: str = "") -> Light:

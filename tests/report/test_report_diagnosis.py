@@ -9,7 +9,8 @@ import pytest
 
 from phenovae.report.build import render
 from phenovae.report.content import ReportContent
-from phenovae.report.diagnosis import diagnosis_part, diagnosis_sentences
+from phenovae.report.diagnosis import diagnosis_part
+from phenovae.report.diagnosis_words import diagnosis_sentences
 
 Told = dict[str, Any]
 NAMES = ("DAPI", "_Actin $x$")

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from phenovae.report.anchors import Anchors
 from phenovae.report.content import Record, ReportContent
 from phenovae.report.facts import percent, plural
-from phenovae.report.tables import misses, published_table, refusal_table, score_tables
-from phenovae.report.words import count_text, find, method_sentences, number, summary_sentences
+from phenovae.report.method import method_sentences
+from phenovae.report.misses import Misses, misses
+from phenovae.report.summary import key_figures, summary_paragraphs
+from phenovae.report.tables import published_table, refusal_table, score_tables
+from phenovae.report.verdicts import Verdicts
+from phenovae.report.words import find, number
 from phenovae.screen.bbbc021.knowledge import published
+
+Say = Callable[..., str]
 
 
 def scored(features: str, metric: str, correct: float, total: int, **others: object) -> Record:
@@ -28,17 +36,50 @@ def scored(features: str, metric: str, correct: float, total: int, **others: obj
     }
 
 
-def said(records: list[Record], **others: object) -> str:
-    text = " ".join(summary_sentences(records, dict(others), synthetic=False))
-    return text.replace("\N{NO-BREAK SPACE}", " ")
+@pytest.fixture
+def said(bare_content: ReportContent) -> Say:
+    """The summary of a run of which nothing but these records is known."""
+
+    def text(records: list[Record], **summary: object) -> str:
+        content = replace(bare_content, records=records, summary=summary)
+        told = " ".join(f"{each.topic}: {each.text}" for each in summary_paragraphs(content))
+        return told.replace("\N{NO-BREAK SPACE}", " ")
+
+    return text
 
 
-def test_counts_shares_intervals_and_chance_are_those_of_the_record() -> None:
-    text = count_text(scored("model", "NSC", 41, 99)).replace("\N{NO-BREAK SPACE}", " ")
-    assert text == "41 of 99 treatments (NSC 41.4 %, 95 % interval 36–46 %; by chance 6 %)"
-    tied = count_text(scored("model", "NSC", 40.5, 99, null_mean=None))
-    assert tied.startswith("40.5 of 99")
+def test_counts_shares_intervals_and_chance_are_those_of_the_record(said: Say) -> None:
+    text = said([scored("model", "NSC", 41, 99, p_value=0.00051, cells=7294)])
+    assert "Each of 99 treatments" in text
+    assert "made of 7,294 cells" in text
+    assert "Found: Right for 41 of 99 treatments (NSC 41.4 %)." in text
+    assert "NSC has the 95 % interval 36–46 %. By chance NSC would be 6 % (p 0.00051)." in text
+    tied = said([scored("model", "NSC", 40.5, 99, null_mean=None)])
+    assert "Right for 40.5 of 99" in tied
     assert "chance" not in tied
+
+
+def test_mechanisms_that_were_told_always_or_never_are_named(said: Say) -> None:
+    told = [("A", 2, 2), ("B", 5, 5), ("C", 3, 0), ("D", 4, 1), ("E", 1, 1), ("F", 3, 3)]
+    by_moa = [{"moa": moa, "support": n, "right": right} for moa, n, right in told]
+    text = said([scored("model", "NSC", 12, 18, by_moa=by_moa)])
+    assert "Told without a miss: B (5), F (3), A (2) and 1 other mechanism." in text
+    assert "Never told: C (3)." in text
+
+
+def test_the_number_of_cells_is_a_baseline_too(said: Say) -> None:
+    counts = scored("cell_count", "NSC", 20, 99, protocol="cell-count")
+    text = said([scored("model", "NSC", 41, 99), counts])
+    assert "The number of cells alone, by cell-count@1, gives 20 of 99 (NSC 20.2 %)." in text
+
+
+def test_key_figures_stand_beside_chance_and_the_baseline(bare_content: ReportContent) -> None:
+    records = [scored("model", "NSC", 60, 100), scored("intensity", "NSC", 30, 100)]
+    (figure,) = key_figures(replace(bare_content, records=records))
+    assert (figure.at, figure.low, figure.high) == (60.0, 55.0, 65.0)
+    assert (figure.chance, figure.baseline) == (6.2, 30.0)
+    assert figure.counted == "60 of 100 treatments right"
+    assert key_figures(bare_content) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +92,7 @@ def test_counts_shares_intervals_and_chance_are_those_of_the_record() -> None:
         (20, 20, "the model does no better;"),
     ],
 )
-def test_the_verdict_goes_by_the_intervals(model: int, base: int, verdict: str) -> None:
+def test_the_verdict_goes_by_the_intervals(said: Say, model: int, base: int, verdict: str) -> None:
     text = said(
         [
             scored("model", "NSC", model, 100),
@@ -60,12 +101,16 @@ def test_the_verdict_goes_by_the_intervals(model: int, base: int, verdict: str) 
             scored("intensity", "NSCB", 45, 90),
         ]
     )
-    assert f"From intensity alone it is {base} of 100 (NSC {base}.0 %): {verdict}" in text
-    assert "across batches 45 of 90 (NSCB 50.0 %): the model is worse." in text
-    assert "for 9 of 90 treatments (NSCB 10.0 %, 95 % interval 5–15 %; by chance 6 %)." in text
+    assert (
+        f"From intensity alone, without a model, it is {base} of 100 (NSC {base}.0 %): {verdict}"
+        in text
+    )
+    assert "Across batches it is 45 of 90 (NSCB 50.0 %): the model is worse." in text
+    assert "other batches as well, for 9 of 90 treatments (NSCB 10.0 %)." in text
+    assert "and NSCB the 95 % interval 5–15 %." in text
 
 
-def test_a_recorded_difference_is_told_as_paired() -> None:
+def test_a_recorded_difference_is_told_as_paired(said: Say) -> None:
     against = {
         "features": "intensity", "difference": 0.146, "low": -0.042, "high": 0.333,
         "p_value": 0.21, "verdict": "no more than the noise of compounds",
@@ -79,21 +124,21 @@ def test_a_recorded_difference_is_told_as_paired() -> None:
     assert "the model is worse by 10.0 points (95 % interval −20 to −5" in said(records)
 
 
-def test_protocols_are_told_apart() -> None:
+def test_protocols_are_told_apart(bare_content: ReportContent) -> None:
     records = [
         scored("model", "NSC", 10, 20),
         scored("intensity", "NSC", 1, 20),
         scored("model", "NSC", 5, 20, protocol="q"),
     ]
-    first, second = summary_sentences(records, {}, synthetic=False)
-    assert "protocol p@1," in first
-    assert "10 of 20" in first
-    assert "protocol q@1," in second
-    assert "1 of 20" not in second
-    assert "No treatment can be scored across batches." in second
+    told = {p.topic: p.text for p in summary_paragraphs(replace(bare_content, records=records))}
+    assert "protocol p@1." in told["Asked"]
+    assert "10 of 20" in told["Found"]
+    assert "No treatment can be scored across batches." in told["Found"]
+    assert "1 of 20" in told["Against the baseline"]
+    assert told["By other protocols"].startswith("q@1: NSC 5 of 20.")
 
 
-def test_the_probe_is_told_with_its_baseline() -> None:
+def test_the_probe_is_told_with_its_baseline(said: Say) -> None:
     probe = {"protocol": "cell-probe", "version": 1, "metric": "probe", "low": 0.3, "high": 0.4,
              "chance": 1 / 12}  # fmt: skip
     text = said(
@@ -106,15 +151,15 @@ def test_the_probe_is_told_with_its_baseline() -> None:
     assert "from intensity alone, 36.0 %: the model is worse, though the intervals overlap." in text
 
 
-def test_nothing_scored_gives_the_reasons() -> None:
+def test_nothing_scored_gives_the_reasons(said: Say) -> None:
     empty = {"features": "model", "protocol": "p", "version": 1, "metric": "NSC", "value": None}
     assert said([{**empty, "reason": "fewer than two annotated treatments"}]) == (
-        "No treatment could be scored: fewer than two annotated treatments."
+        "Found: No treatment could be scored: fewer than two annotated treatments."
     )
-    assert said([]) == "No treatment could be scored."
+    assert said([]) == "Found: No treatment could be scored."
 
 
-def test_warnings_of_the_training_are_in_the_summary() -> None:
+def test_warnings_of_the_training_are_in_the_summary(said: Say) -> None:
     text = said([scored("model", "NSC", 1, 2)], collapsed=True, sigma_at_bound=True)
     assert "The posterior collapsed" in text
     assert "σ met its lower bound" in text
@@ -156,10 +201,14 @@ def test_score_tables_have_a_row_a_record(full_content: ReportContent) -> None:
     assert score_tables(unscored)[0].rows[0][2] == "not scored"
 
 
+def missed(content: ReportContent) -> list[Misses]:
+    return misses(content, Verdicts(content), Anchors(content))
+
+
 def test_misses_are_those_of_the_model_alone(full_content: ReportContent) -> None:
     others = [{**each, "features": "intensity"} for each in full_content.records]
-    assert misses(replace(full_content, records=others)) == []
-    found = misses(full_content)
+    assert missed(replace(full_content, records=others)) == []
+    found = missed(full_content)
     assert [len(each.table.rows) for each in found] == [1, 0]
     assert found[1].headline == "NSCB by cells-mean@1: 0 of 7 treatments missed"
 

@@ -92,7 +92,7 @@ def tell_design(run: Path) -> None:
 
 def tell_diagnosis(run: Path) -> None:
     """Print what the test of a run's model came to, in the words of the report."""
-    from phenovae.report.diagnosis import diagnosis_sentences
+    from phenovae.report.diagnosis_words import diagnosis_sentences
 
     path = run / paths.DIAGNOSIS
     told = read_json(path) if path.exists() else {}

@@ -90,9 +90,17 @@ def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     Up to twelve names have colours of their own, up to 96 a pair.
     """
     return {
+        name: (_MARK_COLOURS[colour], _MARK_SHAPES[shape])
+        for name, (colour, shape) in mark_numbers(names).items()
+    }
+
+
+def mark_numbers(names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The marks of `marks` by their numbers: which of twelve colours, which of eight shapes."""
+    return {
         name: (
-            _MARK_COLOURS[number % len(_MARK_COLOURS)],
-            _MARK_SHAPES[(number + number // _ROUND) % len(_MARK_SHAPES)],
+            number % len(_MARK_COLOURS),
+            (number + number // _ROUND) % len(_MARK_SHAPES),
         )
         for number, name in enumerate(in_order(names))
     }

@@ -134,14 +134,16 @@ def _sheet(rows: Sequence[_Row], columns: int) -> Figure:
     across = max(len(row.pictures) for row in rows)
     tall = sum(height * times + (_GROUP_GAP if row.opens else _GAP) for row in rows) - _GAP
     wide = across * (width * times + _GAP) - _GAP
-    sheet = np.ones((tall, wide, 3))
+    # Between pictures the sheet is clear: a page may be dark.
+    sheet = np.zeros((tall, wide, 4))
     middles, top = [], -_GAP
     for row in rows:
         top += _GROUP_GAP if row.opens else _GAP
         for number, picture in enumerate(row.pictures):
             left = number * (width * times + _GAP)
             enlarged = picture.repeat(times, axis=0).repeat(times, axis=1)
-            sheet[top : top + height * times, left : left + width * times] = enlarged
+            place = sheet[top : top + height * times, left : left + width * times]
+            place[..., :3], place[..., 3] = enlarged, 1.0
         middles.append(top + height * times / 2)
         top += height * times
     return _framed(sheet, [row.label for row in rows], middles)

@@ -178,6 +178,13 @@ class ReportOptions(Options):
         default=True, description="add a UMAP of treatments if umap-learn is installed"
     )
     flagged_cells: int = Field(48, ge=0, le=400, description="flagged crops on the contact sheet")
+    example_cells: int = Field(
+        6,
+        ge=0,
+        le=24,
+        description="cells shown of each dose of a compound; fewer are shown where there are so "
+        "many doses that the file would grow beyond 15 MB",
+    )
 
 
 class Config(Options):

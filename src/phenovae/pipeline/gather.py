@@ -15,7 +15,9 @@ from phenovae.base.tables import Schema, empty_table, read_table
 from phenovae.cells.store import CellStore
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, config_text
+from phenovae.pipeline.gather_compounds import gather_compounds
 from phenovae.pipeline.gather_fields import gather_fields
+from phenovae.pipeline.gather_wells import gather_wells
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.screens import BBBC021
 from phenovae.pipeline.stages.evaluate import NEIGHBOURS, PROFILES
@@ -87,6 +89,8 @@ def gather(run: Path, config: Config) -> ReportContent:
             if config.input.source in WHOLE_FIELDS
             else None
         ),
+        compounds=gather_compounds(store, config.report.example_cells),
+        wells=gather_wells(run, store),
     )
 
 

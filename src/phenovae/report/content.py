@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phenovae.report.compound_content import CompoundsContent
 from phenovae.report.field_content import FieldContent
 from phenovae.screen.published import Published
 
@@ -49,7 +50,8 @@ class ReportContent:
     flagged, whether or not some are shown, `skipped` stages that had nothing to do and why,
     `fields` what was found in whole fields, where the run began with them, `diagnosis` what came of
     the model's test on cells that taught it nothing, `generation` how good the images are that it
-    makes.
+    makes, `compounds` every compound with a few cells, `wells` a row a well as
+    `plate_maps.WELL_COLUMNS` has it.
     """
 
     title: str
@@ -82,6 +84,8 @@ class ReportContent:
     fields: FieldContent | None = None
     diagnosis: Mapping[str, object] = field(default_factory=dict)
     generation: Mapping[str, object] = field(default_factory=dict)
+    compounds: CompoundsContent = field(default_factory=CompoundsContent)
+    wells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def unit(self) -> str:

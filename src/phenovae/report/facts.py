@@ -38,6 +38,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def tally(count: float) -> str:
+    """A count of treatments, of which ties between neighbours make a fraction: `41` or `5.28`."""
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.2f}"
+
+
 def interval(told: Mapping[str, object]) -> str:
     """`36–46 %`, the interval of a record; nothing where it has none."""
     low, high = told.get("low"), told.get("high")

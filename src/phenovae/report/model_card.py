@@ -23,7 +23,9 @@ from phenovae.report.facts import (
     training_facts,
 )
 from phenovae.report.limits import limit_sentences
-from phenovae.report.words import MODEL, method_sentences, summary_sentences
+from phenovae.report.method import method_sentences
+from phenovae.report.summary import summary_paragraphs
+from phenovae.report.words import MODEL
 
 _FEW_CELLS = 10_000
 _LEAST = 5
@@ -151,9 +153,7 @@ def _scores(content: ReportContent) -> list[str]:
     if not content.records:
         why = content.skipped.get("evaluate")
         return [f"Nothing was scored{f': {why}' if why else ' by the run that this came from'}."]
-    said = summary_sentences(
-        content.records, content.summary, synthetic=content.synthetic, unit=content.unit
-    )
+    said = [f"**{each.topic}.** {each.text}" for each in summary_paragraphs(content)]
     rows, reasons = _score_rows(content.records)
     found = ["\n\n".join(said)]
     if rows:

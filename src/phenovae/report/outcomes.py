@@ -1,24 +1,37 @@
-"""Pictures of treatments and of their scores, with the words that go with them."""
+"""Maps of treatments and the confusion of their mechanisms, with the words that go with them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from phenovae.base.errors import MissingExtraError
-from phenovae.evaluate.scores import MECHANISM, kind_of
-from phenovae.figures import confusion, scores, treatments
+from phenovae.evaluate.scores import METRICS
+from phenovae.figures import confusion, treatments
+from phenovae.report.anchors import Anchors
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import percent, plural
 from phenovae.report.pictures import Shown, picture
+from phenovae.report.treatment_map import TreatmentMap, draw_map, mark_treatments
+from phenovae.report.verdicts import Verdicts
 from phenovae.report.words import MODEL
 
 _FEWEST_FOR_PCA = 3
 _FEWEST_FOR_UMAP = 6
 
 
-def treatment_pictures(content: ReportContent, seed: int) -> Shown:
-    """Treatments in the plane, by mechanism and by batch, and by UMAP."""
+@dataclass(frozen=True)
+class Maps:
+    """Maps of treatments, and sentences on those that are left out and why."""
+
+    maps: list[TreatmentMap]
+    missing: list[str]
+
+
+def treatment_maps(content: ReportContent, verdicts: Verdicts, anchors: Anchors, seed: int) -> Maps:
+    """Treatments in the plane: principal components, and UMAP where it is installed."""
     profiles = content.profiles
     here = profiles
     if len(profiles):
@@ -26,11 +39,11 @@ def treatment_pictures(content: ReportContent, seed: int) -> Shown:
     if len(here) < _FEWEST_FOR_PCA:
         count = "is 1" if len(here) == 1 else f"are {len(here)}"
         text = f"A map needs {_FEWEST_FOR_PCA} treatments with a profile; there {count}."
-        return Shown([], [text])
+        return Maps([], [text])
     label = str(here["Profile_Protocol"].iloc[0])
+    metric = next((name for name in METRICS if verdicts.by(name, label)), next(iter(METRICS)))
+    marked = mark_treatments(here, verdicts.by(metric, label), metric, anchors)
     values = here.filter(regex=r"^f_\d+$").to_numpy(dtype=float)
-    mechanisms = [_named(text) for text in here["Metadata_MoA"].tolist()]
-    batches = [_batch(text) for text in here["Metadata_Batch"].tolist()]
     cells = int(here["Profile_Cells"].sum())
     behind = f"{plural(len(here), 'treatment')}, {plural(cells, content.unit)}; profiles by {label}"
     plane, shares = treatments.principal_plane(values)
@@ -38,31 +51,36 @@ def treatment_pictures(content: ReportContent, seed: int) -> Shown:
         f"component {n + 1} ({percent(share, 0)} of the variance)" for n, share in enumerate(shares)
     )
     found = [
-        picture(
-            treatments.treatment_map(plane, groups, (first, second), what),
-            f"principal components of treatment profiles, marked by {what}",
-            f"Treatments by {what}: principal components of profiles of unit length. {behind}.",
+        draw_map(
+            plane,
+            marked,
+            (first, second),
+            (
+                "map-pca",
+                "Treatments by principal components",
+                f"Principal components of profiles of unit length. {behind}. Filled: the nearest "
+                f"neighbour is right by {metric}; hollow: wrong or tied; small: not scored.",
+            ),
         )
-        for what, groups in (("mechanism", mechanisms), ("batch", batches))
     ]
     flat, why = _umap(content, values, seed)
     if flat is None:
-        return Shown(found, [why])
+        return Maps(found, [why])
     found.append(
-        picture(
-            treatments.treatment_map(
-                flat,
-                mechanisms,
-                ("UMAP 1 (no unit)", "UMAP 2 (no unit)"),
-                "mechanism",
-                distances=False,
+        draw_map(
+            flat,
+            marked,
+            ("UMAP 1 (no unit)", "UMAP 2 (no unit)"),
+            (
+                "map-umap",
+                "Treatments by UMAP",
+                f"UMAP of the same profiles by cosine. {behind}. Near neighbours mean something "
+                "here, distances between far groups little.",
             ),
-            "UMAP of treatment profiles, marked by mechanism",
-            f"Treatments by mechanism: UMAP of the same profiles by cosine. {behind}. "
-            "Near neighbours mean something here, distances between far groups little.",
+            distances=False,
         )
     )
-    return Shown(found, [])
+    return Maps(found, [])
 
 
 def _umap(
@@ -112,39 +130,3 @@ def _cells_behind(content: ReportContent, name: str) -> str:
         if label == name and record["features"] == MODEL and isinstance(cells, int):
             return f", {plural(cells, content.unit)}"
     return ""
-
-
-def score_pictures(content: ReportContent) -> Shown:
-    """All scores with intervals."""
-    # Votes are in the tables: beside the nearest neighbour they would crowd the picture.
-    scored = [
-        record
-        for record in content.records
-        if isinstance(record.get("value"), int | float)
-        and kind_of(record) == MECHANISM
-        and "k" not in record
-    ]
-    if not scored:
-        return Shown([], ["Nothing could be scored."])
-    counts = [cells for r in scored if isinstance(cells := r.get("cells"), int) and cells]
-    cells = f" At most {plural(max(counts), content.unit)} stand behind a score." if counts else ""
-    return Shown(
-        [
-            picture(
-                scores.score_intervals(scored),
-                "scores with their intervals by protocol, model and baselines",
-                "Scores by protocol, with 95 % intervals over compounds. Scores of different "
-                f"protocols are different quantities.{cells}",
-            )
-        ],
-        [],
-    )
-
-
-def _named(value: object) -> str:
-    text = str(value).strip() if isinstance(value, str) else ""
-    return text or "unknown"
-
-
-def _batch(value: object) -> str:
-    return "several" if "|" in str(value) else _named(value)

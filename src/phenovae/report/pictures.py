@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import PIL.Image
 from matplotlib.figure import Figure
 
 from phenovae.figures import crops, curves, latents
 from phenovae.figures.colours import bright, channel_inks
-from phenovae.figures.drawing import CSS_INCH, to_bytes
+from phenovae.figures.drawing import CSS_INCH, RASTER_DPI, to_bytes
+from phenovae.report.adaptive_svg import svg_address
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, plural
-
-_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -53,23 +49,15 @@ def picture(
     photograph: bool = False,
     channels: tuple[str, ...] = (),
 ) -> Picture:
-    """A figure as SVG, as PNG where it holds pixels, as JPEG where it is a photograph.
+    """A figure as SVG; one of pixels keeps them as they are where the page is dark.
 
-    Noise is most of a field's picture, and JPEG needs a fifth of what PNG needs for it.
+    The pixels of a photograph become JPEG.
     """
-    media = "image/jpeg" if photograph else "image/png" if raster else "image/svg+xml"
-    drawn = to_bytes(figure, "png" if raster or photograph else "svg")
-    data = base64.b64encode(_as_jpeg(drawn) if photograph else drawn).decode("ascii")
+    drawn = to_bytes(figure, "svg", RASTER_DPI)
+    address = svg_address(drawn, pixels=raster or photograph, photograph=photograph)
     width, height = (round(CSS_INCH * float(inches)) for inches in figure.get_size_inches())
     key = list(zip(channels, channel_inks(channels), strict=True))
-    return Picture(f"data:{media};base64,{data}", alt, caption, width, height, key)
-
-
-def _as_jpeg(png: bytes) -> bytes:
-    with PIL.Image.open(io.BytesIO(png)) as image, io.BytesIO() as buffer:
-        # colours are kept at full resolution, or thin coloured lines would run
-        image.convert("RGB").save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
-        return buffer.getvalue()
+    return Picture(address, alt, caption, width, height, key)
 
 
 def cell_pictures(content: ReportContent) -> Shown:

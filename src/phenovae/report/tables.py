@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phenovae.evaluate.protocol import FIT_ALL
 from phenovae.evaluate.scores import MECHANISM, kind_of, label_of
 from phenovae.report.content import ReportContent
-from phenovae.report.facts import interval, listed, mapping, percent, plural
+from phenovae.report.facts import interval, listed, mapping, percent, plural, tally
 from phenovae.report.words import MODEL
 from phenovae.screen.published import Published
 
@@ -33,15 +33,6 @@ class Table:
     rows: Sequence[tuple[str, ...]]
     numbers: frozenset[int] = frozenset()
     strong: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Misses:
-    """The misses of one score: a headline, the table, and who could not be scored."""
-
-    headline: str
-    table: Table
-    unscorable: str
 
 
 def score_tables(content: ReportContent) -> list[Table]:
@@ -90,34 +81,6 @@ def parameters(content: ReportContent) -> dict[str, Mapping[str, object]]:
         for record in content.records
         if "parameters" in record
     }
-
-
-def misses(content: ReportContent) -> list[Misses]:
-    """Every treatment of the model that was missed, by score."""
-    found = []
-    for record in content.records:
-        if record["features"] != MODEL or "misses" not in record:
-            continue
-        missed = [mapping(each) for each in listed(record["misses"])]
-        unscorable = [str(name) for name in listed(record.get("unscorable"))]
-        what = f"{record['metric']} by {_label(record)}"
-        found.append(
-            Misses(
-                f"{what}: {len(missed)} of {record['total']} treatments missed",
-                Table(
-                    f"Treatments missed in {what}, with the neighbour that was nearer than any of "
-                    "their own mechanism",
-                    ("treatment", "mechanism", "nearest neighbour", "its mechanism", "likeness"),
-                    [_miss_row(each) for each in missed],
-                    frozenset({4}),
-                ),
-                f"Cannot be scored, for want of an allowed neighbour of their mechanism: "
-                f"{', '.join(unscorable)}."
-                if unscorable
-                else "",
-            )
-        )
-    return found
 
 
 def published_table(published: Sequence[Published]) -> Table:
@@ -200,7 +163,7 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
         if record.get("headline") == "macro_compound":
             shown = f"{share}, mean over compounds"
         else:
-            shown = f"{correct:g} of {record['total']} = {share}" if counted else share
+            shown = f"{tally(correct)} of {record['total']} = {share}" if counted else share
         unscorable = listed(record.get("unscorable"))
         if unscorable:
             things = plural(len(unscorable), "mechanism" if probe else "treatment")
@@ -216,14 +179,6 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
         f"{p_value:.2g}" if isinstance(p_value, int | float) else "",
         f"{cells:,}" if isinstance(cells, int) and cells else "",
         note,
-    )
-
-
-def _miss_row(miss: Mapping[str, object]) -> tuple[str, ...]:
-    likeness = miss.get("similarity")
-    return (
-        *(str(miss.get(key, "")) for key in ("treatment", "moa", "neighbour", "predicted")),
-        f"{likeness:.3f}".replace("-", "−") if isinstance(likeness, int | float) else "",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phenovae.base.errors import MissingExtraError
-from phenovae.base.file_names import slug
+from phenovae.base.file_names import readable
 from phenovae.figures.maps import Ground, group_map, measure_map
 from phenovae.figures.planes import Matrix, Method, principal_plane, tsne_plane, umap_plane
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered
@@ -154,7 +154,7 @@ def _draw(
             some = f", drawn by chance of {usable:,}" if what == "cells" and cells < usable else ""
             by_what = by if groups_of(placed.points, by) is not None else f"`{by}`"
             yield Drawn(
-                f"map-{what}-{method}-{slug(by)}",
+                f"map-{what}-{method}-{readable(by)}",
                 figure,
                 f"{counted(count, what.removesuffix('s'))}{behind}{some}, by {by_what}: "
                 f"{_NAMES[method]} of {placed.of}.{_NOTES[method]}{note}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from phenovae.base.errors import UsageError, nearest
-from phenovae.base.file_names import slug
+from phenovae.base.file_names import readable
 from phenovae.figures.colours import in_order
 from phenovae.figures.plates import Plate, plate_format, plate_maps
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered
@@ -75,7 +75,7 @@ def _pages(run: Gathered, points: Points, measure: Measure) -> Iterator[Drawn]:
         cells = int(counts[np.isin(names, page)].sum())
         number = f"-{at // _A_PAGE + 1}" if len(shown) > _A_PAGE else ""
         yield Drawn(
-            f"plate-map-{slug(measure.name)}{number}",
+            f"plate-map-{readable(measure.name)}{number}",
             plate_maps(
                 plates,
                 measure.label,

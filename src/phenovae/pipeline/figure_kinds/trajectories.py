@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from phenovae.base.file_names import slug
+from phenovae.base.file_names import readable
 from phenovae.figures.animations import beside, there_and_back, to_gif
 from phenovae.figures.sheets import painted
 from phenovae.figures.trajectories import Way, as_if_treated, ways
@@ -43,7 +43,7 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
     found = [_moved(run, each, untreated) for each in treatments(run, _COMPOUNDS, doses=2)]
     names: set[str] = set()
     for each in found:
-        name = f"trajectory-{slug(each.compound)}"
+        name = f"trajectory-{readable(each.compound)}"
         while name in names:
             name += "-"
         names.add(name)
@@ -113,7 +113,7 @@ def _cells(run: Gathered, moved: _Moved, untreated: Posteriors, name: str) -> It
             continue
         alone = "" if channel is None else f" {run.channels[channel]} alone."
         yield Drawn(
-            name if channel is None else f"{name}-{slug(run.channels[channel])}",
+            name if channel is None else f"{name}-{readable(run.channels[channel])}",
             as_if_treated(
                 crops,
                 decoded,

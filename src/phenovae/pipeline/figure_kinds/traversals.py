@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from phenovae.base.file_names import slug
+from phenovae.base.file_names import readable
 from phenovae.figures.animations import beside, there_and_back, to_gif
 from phenovae.figures.sheets import painted
 from phenovae.figures.walks import traversals
@@ -69,7 +69,7 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
                 continue
             alone = "" if channel is None else f" {run.channels[channel]} alone."
             yield Drawn(
-                name if channel is None else f"{name}-{slug(run.channels[channel])}",
+                name if channel is None else f"{name}-{readable(run.channels[channel])}",
                 traversals(
                     images,
                     labels,
