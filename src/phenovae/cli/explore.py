@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from phenovae.cli.shared import console_of
+
 
 def command(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     port: Annotated[
         int,
@@ -41,7 +44,7 @@ def command(
     if static is not None:
         from phenovae.explore.frozen import write_frozen
 
-        told = write_frozen(opened, static)
+        told = write_frozen(opened, static, console_of(context).progress)
         typer.echo(f"{told.page} ({told.megabytes:.1f} MB, {told.cells:,} cells)")
         return
     from phenovae.explore.answers import Answers

@@ -28,11 +28,11 @@ def channel_palettes(channels: Sequence[str]) -> Json:
     """The colour of each channel, as red, green and blue in [0, 1], in the two palettes."""
     spare = iter(_SAFE_OTHERS * len(channels))
     safe = [_SAFE.get(name.lower()) or next(spare) for name in channels]
-    return {"field": [list(each) for each in channel_colours(channels)],
-            "safe": [list(each) for each in safe]}  # fmt: skip
+    field = channel_colours(channels)
+    return {"field": [list(each) for each in field], "safe": [list(each) for each in safe]}
 
 
 def number_palette() -> list[str]:
-    """Cividis (Nuñez et al. 2018) in steps from low to high, made for all kinds of colour vision."""
+    """Cividis (Nuñez et al. 2018), made for all colour vision, in steps from low to high."""
     colours = mpl.colormaps["cividis"].resampled(_STEPS)
     return [mpl.colors.to_hex(colours(step)) for step in range(_STEPS)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from phenovae.base.errors import InputError
 from phenovae.explore.levels import Level
-from phenovae.explore.packing import Json
+from phenovae.explore.packing import Json, name_column, number_column
+from phenovae.explore.verdicts import RIGHT, TIED, UNSCORED, WRONG
 from phenovae.figures.colours import in_order, marks
 from phenovae.screen.sites import dose_text
 
@@ -30,6 +32,15 @@ _LABELS = {
 _FIRST = tuple(_LABELS)
 _NO_COLOUR = ("Metadata_Cell", "Metadata_Field", "Metadata_File")
 _NAMES = ("Metadata_Replicate", "Metadata_Site")
+NOTHING = ("#808080", "o")
+"""The mark of what has no name."""
+
+_VERDICTS = {
+    RIGHT: ("#0a78e0", "o"),
+    TIED: ("#8a6d00", "D"),
+    WRONG: ("#d4501c", "X"),
+    UNSCORED: ("#808080", "s"),
+}
 _NONE = {"Quality_Flag": "good", "Metadata_MoA": "unknown"}
 
 
@@ -57,28 +68,29 @@ def is_names(table: pd.DataFrame, name: str) -> bool:
     return name in _NAMES or not pd.api.types.is_numeric_dtype(table[name])
 
 
-def missing(name: str) -> str:
-    """What a page calls a value that is missing in a column of names."""
-    return _NONE.get(name, "none")
+def column_told(level: Level, name: str) -> Json:
+    """One column of a level's table. Raises InputError where it has no such column."""
+    if name not in level.table:
+        raise InputError(f"there is no column {name!r} of {level.name}")
+    values = level.table[name]
+    if not is_names(level.table, name):
+        return number_column(values.to_numpy(dtype=float))
+    missing = _NONE.get(name, "none")
+    told = [missing if _is_missing(each) else _text(each) for each in values]
+    names = in_order(told)
+    known = marks([each for each in names if each != missing])
+    styles = [known.get(each, NOTHING) for each in names]
+    return {**name_column(told, names), "styles": styles, "missing": missing}
 
 
-def texts(values: pd.Series, name: str) -> list[str]:
-    """A column of names as texts, what is missing among them."""
-    nothing = missing(name)
-    return [
-        nothing if each is None or each == "" or each != each else _text(each) for each in values
-    ]
+def verdict_column(words: list[str]) -> Json:
+    """Verdicts as a column; blue, orange and grey stay apart in every common colour blindness."""
+    names = [name for name in _VERDICTS if name in set(words)]
+    return {**name_column(words, names), "styles": [_VERDICTS[name] for name in names]}
 
 
-def styles(names: list[str]) -> list[tuple[str, str]]:
-    """Colour and shape of the mark of each name, the names as a person orders them."""
-    known = marks(names)
-    return [known[name] for name in names]
-
-
-def ordered(values: list[str]) -> list[str]:
-    """The names, each once, in the order of a key."""
-    return in_order(values)
+def _is_missing(value: object) -> bool:
+    return value is None or value == "" or value != value  # NaN is unlike itself
 
 
 def _text(value: object) -> str:

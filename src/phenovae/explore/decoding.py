@@ -24,7 +24,7 @@ from phenovae.explore.pictures import Pictures
 from phenovae.pipeline import paths
 from phenovae.report.facts import listed, mapping
 from phenovae.screen.sites import Role
-from phenovae.vae.file_names import DIAGNOSTICS
+from phenovae.vae.file_names import CARD, DIAGNOSTICS
 
 if TYPE_CHECKING:
     from phenovae.vae.model_files import TrainedModel
@@ -33,6 +33,7 @@ Latents = npt.NDArray[np.float32]
 
 _BATCH = 128
 _OF_TREATMENT, _OF_CONTROLS, _FOR_RANGES = 128, 256, 256
+_RECENT = 64
 _WIDE = 3.0
 
 
@@ -46,6 +47,7 @@ class Decoder:
         self._lock = threading.Lock()
         self._loaded: TrainedModel | None = None
         self._means: dict[int, Latents] = {}
+        self._recent: dict[int, Latents] = {}
         self._controls: Latents | None = None
         self._ranges: list[float] | None = None
 
@@ -60,10 +62,14 @@ class Decoder:
                 self._loaded = load_model(self._opened.run / paths.MODEL, config.embed.device)
             return self._loaded
 
-    @property
+    @cached_property
     def latent(self) -> int:
-        """How many latent dimensions the model has."""
-        return self._card_latent
+        """How many latent dimensions the model has. Raises InputError where no card says it."""
+        card = mapping(read_json(self._opened.run / paths.MODEL / CARD))
+        found = mapping(mapping(card.get("recipe")).get("model")).get("latent")
+        if not isinstance(found, int):
+            raise InputError("the model's card does not say how many latents it has")
+        return found
 
     @cached_property
     def usage(self) -> list[tuple[int, float | None]]:
@@ -87,6 +93,16 @@ class Decoder:
             for at in range(0, len(wanted), _BATCH)
         ]
         return np.concatenate(found) if found else np.zeros((0, self.latent), np.float32)
+
+    def mean_of(self, row: int) -> Latents:
+        """The posterior mean (latent,) of one cell; the last few are kept for moves of sliders."""
+        found = self._recent.get(row)
+        if found is None:
+            (found,) = self.encode([row])
+            if len(self._recent) >= _RECENT:
+                self._recent.clear()
+            self._recent[row] = found
+        return found
 
     def decode(self, latents: Latents, rows: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Pictures (n, channel, side, side) of latents, on the plates of these rows."""
@@ -131,14 +147,14 @@ class Decoder:
         return np.asarray(self._points.roles == str(Role.NEGATIVE_CONTROL))
 
     def moved(
-        self, mean: Latents, offsets: Mapping[int, float], way: Latents | None, share: float
+        self, mean: Latents, values: Mapping[int, float], way: Latents | None, share: float
     ) -> Latents:
         """A latent (latent,) with some dimensions set, and moved a share of a way.
 
         Raises InputError for a dimension that the model has not.
         """
         found = mean.astype(np.float32).copy()
-        for dimension, value in offsets.items():
+        for dimension, value in values.items():
             if not 0 <= dimension < len(found):
                 raise InputError(f"the model has {len(found)} latents, and no latent {dimension}")
             found[dimension] = value
@@ -148,13 +164,3 @@ class Decoder:
         rows = np.flatnonzero(mask & ~self._points.flagged)
         random = generator(self._opened.config.seed, "explore", "treatment", name)
         return np.sort(random.choice(rows, size=min(count, len(rows)), replace=False))
-
-    @cached_property
-    def _card_latent(self) -> int:
-        from phenovae.vae.file_names import CARD
-
-        card = mapping(read_json(self._opened.run / paths.MODEL / CARD))
-        found = mapping(mapping(card.get("recipe")).get("model")).get("latent")
-        if not isinstance(found, int):
-            raise InputError("the model's card does not say how many latents it has")
-        return found

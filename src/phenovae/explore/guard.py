@@ -33,7 +33,7 @@ class Guard:
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie: browsers share cookies between ports, and explorers may be several."""
+        """Name of the cookie; ports share cookies in a browser, and explorers may be several."""
         return f"{COOKIE}-{self.port}"
 
     @property

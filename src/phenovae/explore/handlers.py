@@ -286,5 +286,3 @@ def _number(text: str) -> float:
     if not -1e6 < value < 1e6:
         raise HTTPError(400)
     return value
-
-

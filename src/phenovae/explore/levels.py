@@ -88,8 +88,8 @@ def read_points(opened: OpenedRun, limit: int = LIMIT) -> Points:
     flagged = (keys["Quality_Flag"] != "").to_numpy(bool)
     treatments = keys.groupby(TREATMENT, sort=True, observed=True, dropna=False)
     wells = keys.groupby(WELL, sort=True, observed=True)
-    treatment_of = treatments.ngroup().to_numpy(np.int64)
-    well_of = wells.ngroup().to_numpy(np.int64)
+    treatment_of = treatments.ngroup().to_numpy().astype(np.int64)
+    well_of = wells.ngroup().to_numpy().astype(np.int64)
     rows = thinned(treatment_of, limit, opened.config.seed)
     usable = ~flagged[rows]
     shown, sums = _embeddings(opened, keys, rows, well_of, flagged)
@@ -104,9 +104,7 @@ def read_points(opened: OpenedRun, limit: int = LIMIT) -> Points:
     )
     counts = np.bincount(well_of[~flagged], minlength=wells.ngroups)
     every = np.arange(len(keys))
-    of_wells = _averages(
-        "wells", keys, well_of, sums, counts, rows[usable], well_of[rows[usable]]
-    )
+    of_wells = _averages("wells", keys, well_of, sums, counts, rows[usable], well_of[rows[usable]])
     first = np.zeros(wells.ngroups, np.int64)
     first[well_of[::-1]] = treatment_of[every[::-1]]
     by_treatment = sparse.csr_matrix(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from phenovae.explore.levels import Level
@@ -11,11 +13,22 @@ NEIGHBOURS = 8
 _BLOCK = 8192
 
 
-def nearest_cells(cells: Level, place: int, count: int = NEIGHBOURS) -> list[Json]:
-    """The shown cells nearest to the one at `place`, by Euclidean distance of embeddings.
+@dataclass(frozen=True)
+class Near:
+    """A cell near another: its place among the shown ones, its row in the store, its distance."""
 
-    Each with its row in the store, its distance, and whether it is of the same well.
-    """
+    place: int
+    row: int
+    distance: float
+    same_well: bool
+
+    def told(self) -> Json:
+        """As a page has it."""
+        return {"row": self.row, "distance": self.distance, "same_well": self.same_well}
+
+
+def nearest_cells(cells: Level, place: int, count: int = NEIGHBOURS) -> list[Near]:
+    """The shown cells nearest to the one at `place`, by Euclidean distance of embeddings."""
     away = np.empty(len(cells))
     for start in range(0, len(cells), _BLOCK):
         apart = cells.values[start : start + _BLOCK] - cells.values[place]
@@ -23,14 +36,17 @@ def nearest_cells(cells: Level, place: int, count: int = NEIGHBOURS) -> list[Jso
     away[place] = np.inf
     away[~np.isfinite(away)] = np.inf
     count = min(count, int(np.isfinite(away).sum()))
-    near = np.argpartition(away, count - 1)[:count] if count else np.empty(0, int)
+    if not count:
+        return []
+    near = np.argpartition(away, count - 1)[:count]
     wells = cells.table[["Metadata_Plate", "Metadata_Well"]]
     mine = wells.iloc[place]
     return [
-        {
-            "row": int(cells.rows[each]),
-            "distance": float(np.sqrt(away[each])),
-            "same_well": bool((wells.iloc[each] == mine).all()),
-        }
+        Near(
+            int(each),
+            int(cells.rows[each]),
+            float(np.sqrt(away[each])),
+            bool((wells.iloc[each] == mine).all()),
+        )
         for each in near[np.argsort(away[near], kind="stable")]
     ]

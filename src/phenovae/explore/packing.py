@@ -11,12 +11,16 @@ import pandas as pd
 
 Json = dict[str, object]
 
-_KINDS = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8"), "i4": np.dtype("<i4")}
+_KINDS: dict[str, np.dtype[np.generic]] = {
+    "f4": np.dtype("<f4"),
+    "f8": np.dtype("<f8"),
+    "i4": np.dtype("<i4"),
+}
 
 
 def packed(values: npt.ArrayLike, kind: str) -> Json:
     """An array as `{kind, data}`, data being its little-endian bytes in base 64."""
-    array = np.ascontiguousarray(np.asarray(values), dtype=_KINDS[kind])
+    array = np.asarray(values).astype(_KINDS[kind])
     return {"kind": kind, "data": base64.b64encode(array.tobytes()).decode("ascii")}
 
 

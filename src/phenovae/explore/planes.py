@@ -60,8 +60,8 @@ def umap_installed() -> bool:
     return find_spec("umap") is not None
 
 
-def umap_plane(values: Values, seed: int, *, cosine: bool) -> Plane:
-    """UMAP of rows (McInnes et al. 2018); NaN for rows that are not finite, or are too few."""
+def umap_plane(values: Values, seed: int) -> Plane:
+    """UMAP of rows, Euclidean (McInnes et al. 2018); NaN for rows not finite, or all if too few."""
     plane = np.full((len(values), 2), np.nan, np.float32)
     finite = np.flatnonzero(np.isfinite(values).all(axis=1))
     if len(finite) < _FEWEST_FOR_UMAP:
@@ -70,7 +70,7 @@ def umap_plane(values: Values, seed: int, *, cosine: bool) -> Plane:
 
     reducer = umap.UMAP(
         n_neighbors=min(15, len(finite) - 1),
-        metric="cosine" if cosine else "euclidean",
+        metric="euclidean",
         random_state=seed % 2**32,
         init="pca",
         n_jobs=1,

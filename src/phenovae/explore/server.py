@@ -18,6 +18,8 @@ from phenovae.explore.guard import Guard
 from phenovae.explore.handlers import Desk, application
 from phenovae.explore.page import check_bokeh
 
+logger = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
 _THREADS = 4
 _LONGEST_HEADER = 16 << 10
@@ -46,7 +48,7 @@ def bound(port: int) -> socket.socket:
             f"port {port} cannot be listened on: {error}",
             mend="choose one from 1024 to 65535 with --port, or --port 0 for any that is free",
         ) from error
-    listening.setblocking(False)
+    listening.settimeout(0.0)
     return listening
 
 
@@ -70,6 +72,7 @@ async def _serve(
         )
         server.add_socket(listening)
         tell(guard.address)
+        pool.submit(_warmed, answers)
         if browser:
             asyncio.get_running_loop().run_in_executor(None, webbrowser.open, guard.address)
         try:
@@ -78,3 +81,11 @@ async def _serve(
             server.stop()
             answers.close()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _warmed(answers: Answers) -> None:
+    try:
+        answers.warm_up()
+    except PhenovaeError as error:
+        # The page tells it to who moves a slider; the map does without.
+        logger.warning("nothing can be decoded: %s", error.what)

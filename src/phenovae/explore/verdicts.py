@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from phenovae.base.errors import PhenovaeError
+from phenovae.base.errors import InputError, PhenovaeError
 from phenovae.base.tables import empty_table, read_table
 from phenovae.evaluate.batches import batch_sets
 from phenovae.evaluate.neighbours import similarities
@@ -22,6 +22,8 @@ from phenovae.pipeline.stages.features import MODEL
 from phenovae.screen.design import treatment_text
 from phenovae.screen.partners import eligible, scorable
 from phenovae.screen.sites import Role
+
+Matrix = npt.NDArray[np.float64]
 
 NEAREST = 5
 RIGHT, TIED, WRONG, UNSCORED = "right", "tied", "wrong", "not scored"
@@ -74,7 +76,12 @@ class Verdicts:
         return list(self.rows)
 
     def column(self, scoring: str, treatments: list[str]) -> list[str]:
-        """The verdict on each of these treatments in a word."""
+        """The verdict on each of these treatments in a word.
+
+        Raises InputError where nothing was scored by that name.
+        """
+        if scoring not in self.rows:
+            raise InputError(f"there is no scoring {scoring!r}")
         right = self.rows[scoring]["Right"]
         known = dict(zip(self.rows[scoring]["Treatment"], right, strict=True))
         return [_word(known.get(name)) for name in treatments]
@@ -149,9 +156,6 @@ def profile_values(profiles: pd.DataFrame, label: str) -> tuple[pd.DataFrame, Ma
     return here, values[:, : int(used[-1]) + 1 if len(used) else 0]
 
 
-Matrix = npt.NDArray[np.float64]
-
-
 def _ranked(
     profiles: pd.DataFrame, wells: pd.DataFrame, label: str, metric: str, protocol: Protocol | None
 ) -> Ranking:
@@ -167,11 +171,11 @@ def _ranked(
     ]
     mechanisms = [str(each) for each in here["Metadata_MoA"]]
     compounds = [str(each) for each in here["Metadata_Compound"]]
-    treated = wells.assign(Treatment=treatment_names(wells)).groupby("Treatment")
+    treated = treatment_names(wells)
     known = pd.DataFrame(
         {
-            "Batches": _sets(treated["Metadata_Batch"], names),
-            "Plates": _sets(treated["Metadata_Plate"], names),
+            "Batches": _sets(wells["Metadata_Batch"], treated, names),
+            "Plates": _sets(wells["Metadata_Plate"], treated, names),
         }
     )
     try:
@@ -185,9 +189,12 @@ def _ranked(
     return Ranking(names, mechanisms, like, allowed)
 
 
-def _sets(grouped: pd.api.typing.SeriesGroupBy, names: list[str]) -> pd.Series:
-    known = {str(name): frozenset(str(each) for each in here) for name, here in grouped}
-    return pd.Series([known.get(name, frozenset()) for name in names], dtype=object)
+def _sets(values: pd.Series, treated: list[str], names: list[str]) -> pd.Series:
+    """For each of the names, the set of values of the wells that were treated so."""
+    known: dict[str, set[str]] = {}
+    for value, name in zip(values, treated, strict=True):
+        known.setdefault(name, set()).add(str(value))
+    return pd.Series([frozenset(known.get(name, ())) for name in names], dtype=object)
 
 
 def _protocols(opened: OpenedRun) -> dict[str, Protocol]:

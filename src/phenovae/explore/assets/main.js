@@ -230,7 +230,7 @@ addEventListener("DOMContentLoaded", async () => {
       state.colour = known.length ? (known.find((each) => each.name === "Metadata_MoA") || known[0]).name : "";
     }
     part("plane").replaceChildren(...planes.map((each) => option(each.name, each.label)),
-      ...(start.latents.length > 1 && start.latent_planes !== false ? [option("z", "two latents")] : []));
+      ...(start.latents.length > 1 ? [option("z", "two latents")] : []));
     part("plane").value = ofLatents && pair ? "z" : state.plane;
     part("pair").hidden = !(ofLatents && pair);
     if (pair) [part("first").value, part("second").value] = [pair[1], pair[2]];

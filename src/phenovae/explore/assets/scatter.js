@@ -11,12 +11,12 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
   const range = () => new Bokeh.Range1d({ start: 0, end: 1 });
   const figure = plotting.figure({
     x_range: range(), y_range: range(), sizing_mode: "stretch_both", output_backend: "webgl",
-    tools: ["pan", "wheel_zoom", "box_zoom", "lasso_select", "reset"], toolbar_location: "above",
+    tools: ["pan", "wheel_zoom", "box_zoom", "lasso_select", "reset"], toolbar_location: "right",
     active_scroll: "wheel_zoom", lod_threshold: null,
   });
   const glyph = figure.scatter({ field: "x" }, { field: "y" }, {
     source, marker: { field: "marker" }, fill_color: { field: "colour" },
-    line_color: { field: "colour" }, size: 6, fill_alpha: 0.85, line_alpha: 0.85,
+    line_color: { field: "colour" }, line_width: 1.6, size: 6, fill_alpha: 0.85, line_alpha: 0.85,
     nonselection_fill_alpha: 0.12, nonselection_line_alpha: 0.12,
   });
   const ringOf = (from, size, width, dash) => figure.scatter({ field: "x" }, { field: "y" }, {

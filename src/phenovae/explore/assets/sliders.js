@@ -130,6 +130,7 @@ Phenovae.sliders = ({ source, start, state, draw, remember, fail }) => {
         + `of ${start.controls.toLocaleString("en")} control cells. From a control cell 100 % is the dose.`
       : "This needs treatments and negative controls, and the run lacks one of them.";
     if (!able) return;
+    if (start.share_step) part("share").step = String(start.share_step);
     part("compound").replaceChildren(...compounds.map((name) => option(name, name)));
     doses();
     const chosen = () => {
