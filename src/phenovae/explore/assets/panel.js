@@ -96,9 +96,11 @@ Phenovae.panel = ({ source, start, draw, drawField, choose, chooseField }) => {
 
   function verdicts(told) {
     const moa = told.metadata.Metadata_MoA;
-    const found = told.verdicts.map((each) => {
-      const part_ = made("div", null, "verdict");
-      part_.append(made("h4", each.scoring));
+    // The first scoring stands open; the others are a click away.
+    const found = told.verdicts.map((each, at) => {
+      const part_ = made("details", null, "verdict");
+      part_.open = at === 0;
+      part_.append(made("summary", `${each.scoring}: ${each.verdict}`));
       const word = made("p", WORDS[each.verdict], each.verdict === "wrong" ? "wrong" : "");
       if (each.verdict === "right") word.className = "right";
       part_.append(word, made("p", why(each, moa)));
