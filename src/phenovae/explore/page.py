@@ -11,11 +11,11 @@ from phenovae.base.errors import MissingExtraError
 
 SCRIPTS = (
     "namespace.js", "unpacking.js", "state.js", "live.js", "frozen.js", "painter.js", "points.js",
-    "colouring.js", "scatter.js", "legend.js", "cards.js", "panel.js", "sliders.js",
+    "raster.js", "colouring.js", "scatter.js", "legend.js", "cards.js", "panel.js", "sliders.js",
     "selection.js", "main.js",
 )  # fmt: skip
 STYLES = ("page.css",)
-BOKEH = ("bokeh.min.js", "bokeh-gl.min.js", "bokeh-api.min.js")
+BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 
 KINDS = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 

@@ -195,7 +195,8 @@ addEventListener("DOMContentLoaded", async () => {
       };
       await recolour(true);
       const { said } = start.levels[state.level];
-      part("note").textContent = [said + ".", flat.note].filter(Boolean).join(" ");
+      const shapes = scatter.many() ? "So many points are all discs; fewer have the legend's shapes." : "";
+      part("note").textContent = [said + ".", flat.note, shapes].filter(Boolean).join(" ");
       if (mine === turn && part("status").textContent.startsWith("Under way")) say("");
       document.body.dataset.shown = `${state.level} ${state.plane} ${state.colour}`;
     } catch (error) {
@@ -309,7 +310,7 @@ addEventListener("DOMContentLoaded", async () => {
   });
   if (state.channel !== "all" && !(Number(state.channel) < start.channels.length)) state.channel = "all";
   if (!start.palettes[state.palette]) state.palette = "field";
-  part("clear").addEventListener("click", () => scatter.clear());
+  part("clear").addEventListener("click", () => scatter.select([]));
   part("link").addEventListener("click", async () => {
     remember();
     try {

@@ -49,5 +49,24 @@ Phenovae.points = (() => {
     return { extent: [left, right, bottom, top], nearest };
   }
 
-  return { extent, indexed };
+  // Points inside a polygon: a ray to the right crosses its outline an odd number of times.
+  function within({ x, y }, outline) {
+    const [ox, oy] = [Array.from(outline.x), Array.from(outline.y)];
+    const [left, right] = extent(ox);
+    const [bottom, top] = extent(oy);
+    const found = [];
+    for (let at = 0; at < x.length; at += 1) {
+      const [px, py] = [x[at], y[at]];
+      if (!(px >= left && px <= right && py >= bottom && py <= top)) continue;
+      let inside = false;
+      for (let one = 0, other = ox.length - 1; one < ox.length; other = one, one += 1) {
+        if ((oy[one] > py) !== (oy[other] > py)
+          && px < ((ox[other] - ox[one]) * (py - oy[one])) / (oy[other] - oy[one]) + ox[one]) inside = !inside;
+      }
+      if (inside) found.push(at);
+    }
+    return found;
+  }
+
+  return { extent, indexed, within };
 })();

@@ -1,8 +1,10 @@
 "use strict";
 
-// The map: Bokeh draws it with WebGL; what is under the mouse is found here.
+// The map. Bokeh has the axes, the tools and the marks of up to FEW points; more are written as
+// pixels over its frame. What is under the mouse, or within the lasso, is found here.
 Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
   const REACH = 12;
+  const FEW = 2500;
   const plotting = Bokeh.Plotting;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const source = new Bokeh.ColumnDataSource({ data: { x: [], y: [], colour: [], marker: [] } });
@@ -10,7 +12,7 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
   const near = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
   const range = () => new Bokeh.Range1d({ start: 0, end: 1 });
   const figure = plotting.figure({
-    x_range: range(), y_range: range(), sizing_mode: "stretch_both", output_backend: "webgl",
+    x_range: range(), y_range: range(), sizing_mode: "stretch_both",
     tools: ["pan", "wheel_zoom", "box_zoom", "lasso_select", "reset"], toolbar_location: "right",
     active_scroll: "wheel_zoom", lod_threshold: null,
   });
@@ -19,6 +21,8 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     line_color: { field: "colour" }, line_width: 1.6, size: 6, fill_alpha: 0.85, line_alpha: 0.85,
     nonselection_fill_alpha: 0.12, nonselection_line_alpha: 0.12,
   });
+  const lasso = figure.toolbar.tools.find((tool) => tool.type === "LassoSelectTool");
+  lasso.renderers = [];
   const ringOf = (from, size, width, dash) => figure.scatter({ field: "x" }, { field: "y" }, {
     source: from, marker: "circle", fill_color: null, size, line_width: width, line_dash: { value: dash },
     nonselection_line_alpha: 1,
@@ -26,6 +30,10 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
   const around = ringOf(near, 13, 1.5, [3, 2]);
   const chosen = ringOf(rings, 20, 3, []);
   figure.toolbar.logo = null;
+  const above = document.createElement("canvas");
+  above.id = "pixels";
+  above.hidden = true;
+  const raster = Phenovae.raster(above);
 
   let index = Phenovae.points.indexed([], []);
   let shown = { x: new Float32Array(0), y: new Float32Array(0) };
@@ -88,10 +96,43 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     const found = under(event);
     if (found >= 0) clicked(found);
   });
-  source.selected.properties.indices.change.connect(() => selected([...source.selected.indices]));
+  figure.on_event("selectiongeometry", ({ geometry, final }) => {
+    if (final && geometry.type === "poly") select(Phenovae.points.within(shown, geometry));
+  });
+  figure.on_event("reset", () => select([]));
   dress();
   const shownAt = plotting.show(figure, element);
-  const size = (count) => (count <= 300 ? 12 : count <= 3000 ? 7 : 4);
+  element.append(above);
+
+  let waiting = false;
+  function pixels() {
+    if (above.hidden || waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      const view = Bokeh.index.find_one(figure);
+      const { left: at, top, width, height } = view && view.frame ? view.frame.bbox : { width: 0 };
+      if (!(width > 1)) {
+        // Bokeh has not laid its frame out yet.
+        setTimeout(pixels, 50);
+        return;
+      }
+      raster.draw({ left: at, top, width, height }, figure.x_range.start, figure.x_range.end,
+        figure.y_range.start, figure.y_range.end);
+    });
+  }
+  for (const over of [figure.x_range, figure.y_range]) over.change.connect(pixels);
+  for (const name of ["inner_width", "inner_height"]) figure.properties[name].change.connect(pixels);
+  new ResizeObserver(() => setTimeout(pixels, 100)).observe(element);
+
+  function select(places) {
+    if (above.hidden) source.selected.indices = places;
+    raster.choose(places);
+    pixels();
+    selected(places);
+  }
+
+  const size = (count) => (count <= 300 ? 12 : 7);
 
   // Hidden points are no numbers: neither drawn nor found.
   function draw({ x, y, colours, markers, hidden, labels, refit }) {
@@ -105,7 +146,13 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     if (!refit) index.extent = whole.extent;
     glyph.glyph.size = glyph.nonselection_glyph.size = glyph.selection_glyph.size = size(x.length);
     source.selected.indices = [];
-    source.data = { x: visible.x, y: visible.y, colour: colours, marker: markers };
+    above.hidden = x.length <= FEW;
+    const marks = above.hidden
+      ? { x: visible.x, y: visible.y, colour: colours, marker: markers }
+      : { x: [], y: [], colour: [], marker: [] };
+    source.data = marks;
+    if (!above.hidden) raster.set({ ...visible, colours });
+    pixels();
     if (labels) {
       [figure.below[0].axis_label, figure.left[0].axis_label] = labels;
     }
@@ -124,8 +171,8 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     draw, ring, dress,
     ready: shownAt,
     setEqual(told) { equal = told; },
-    clear() { source.selected.indices = []; },
-    select(places) { source.selected.indices = places; },
+    select,
+    many: () => !above.hidden,
     figure,
     fit,
   };
