@@ -50,7 +50,9 @@ class Answers:
         """Load the model and decode once, so that the first picture does not wait for it."""
         row = int(self.points.cells.rows[0])
         self.latents(row)
-        self.decoded(row, {}, None, 0.0)
+        toward = int(str(self.ways[0]["treatment"])) if self.ways else None
+        able = self.decoder.control_rows.any()
+        self.decoded(row, {}, toward if able else None, 1.0)
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -10,7 +10,7 @@ from phenovae.explore.levels import Level
 from phenovae.explore.packing import Json, name_column, number_column
 from phenovae.explore.verdicts import RIGHT, TIED, UNSCORED, WRONG
 from phenovae.figures.colours import in_order, marks
-from phenovae.screen.sites import dose_text
+from phenovae.screen.sites import Role, dose_text
 
 _LABELS = {
     "Metadata_MoA": "mechanism",
@@ -34,6 +34,9 @@ _NO_COLOUR = ("Metadata_Cell", "Metadata_Field", "Metadata_File")
 _NAMES = ("Metadata_Replicate", "Metadata_Site")
 NOTHING = ("#808080", "o")
 """The mark of what has no name."""
+
+CONTROL = "negative control"
+"""What stands for the mechanism of a negative control, which has none."""
 
 _VERDICTS = {
     RIGHT: ("#0a78e0", "o"),
@@ -76,11 +79,24 @@ def column_told(level: Level, name: str) -> Json:
     if not is_names(level.table, name):
         return number_column(values.to_numpy(dtype=float))
     missing = _NONE.get(name, "none")
-    told = [missing if _is_missing(each) else _text(each) for each in values]
-    names = in_order(told)
-    known = marks([each for each in names if each != missing])
-    styles = [known.get(each, NOTHING) for each in names]
-    return {**name_column(told, names), "styles": styles, "missing": missing}
+    absent = [_is_missing(each) for each in values]
+    told = [missing if gone else _text(each) for each, gone in zip(values, absent, strict=True)]
+    without = {missing: NOTHING}
+    if name == "Metadata_MoA":
+        control = (level.table["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy()
+        told = [
+            CONTROL if gone and of else each
+            for each, gone, of in zip(told, absent, control, strict=True)
+        ]
+        without[CONTROL] = ("#a9b1ba", "s")
+    present = [each for each in in_order(told) if each not in without]
+    names = [*present, *(each for each in without if each in set(told))]
+    known = {**marks(present), **without}
+    return {
+        **name_column(told, names),
+        "styles": [known[each] for each in names],
+        "missing": list(without),
+    }
 
 
 def verdict_column(words: list[str]) -> Json:

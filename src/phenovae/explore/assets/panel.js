@@ -19,8 +19,9 @@ Phenovae.panel = ({ source, start, draw, drawField, choose, chooseField }) => {
   function head(told) {
     const { metadata } = told;
     part("name").textContent = told.treatment;
+    const control = metadata.Metadata_Role === "negative_control";
     const places = [
-      metadata.Metadata_MoA || "mechanism unknown",
+      ...(control ? [] : [metadata.Metadata_MoA || "mechanism unknown"]),
       `${metadata.Metadata_Plate} ${metadata.Metadata_Well}`,
       `cell ${metadata.Metadata_Cell}`,
     ];

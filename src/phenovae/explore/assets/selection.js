@@ -13,7 +13,7 @@ Phenovae.selection = ({ start, column, level, fail }) => {
   function valueOf(told, at) {
     if (told.is === "numbers") return Number.isFinite(told.values[at]) ? told.values[at] : "";
     const code = told.codes[at];
-    return code < 0 || told.names[code] === told.missing ? "" : told.names[code];
+    return code < 0 || (told.missing || []).includes(told.names[code]) ? "" : told.names[code];
   }
 
   async function rowsOf(name, places) {
