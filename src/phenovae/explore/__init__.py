@@ -1,0 +1,1 @@
+"""The explorer: a run as a local web page where a point is a cell."""
