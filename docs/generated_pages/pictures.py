@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 from generated_pages.markdown import escaped
 
-_KINDS = (".png", ".svg", ".gif", ".jpg")
+LIST = "figures.json"
+_SHOWN = (".png", ".gif", ".svg", ".jpg")
 
 
 def pictures_page(folder: Path, link: str) -> str:
-    """Every picture of a folder with its title and caption, as `figures.json` in it has them."""
-    listed = folder / "figures.json"
-    if not listed.is_file():
-        return f"*There is no picture yet: {escaped(link)}/figures.json is not there.*\n"
-    told = json.loads(listed.read_text(encoding="utf-8"))
-    return str(told)
+    """A section for each kind of picture, as `figures.json` of the folder lists them.
+
+    `link` is the folder as pages name it. Files that a browser cannot show, and those that are not
+    there, are left out.
+    """
+    told = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    lines = [line for line in told["figures"] if _is_shown(folder, line)]
+    parts = []
+    for kind, members in groupby(lines, key=lambda line: str(line["kind"])):
+        parts.append(f"## {escaped(kind.replace('_', ' ').capitalize())}\n")
+        for line in members:
+            caption = escaped(str(line["caption"]))
+            parts.append(f"![{_alternative(caption)}]({link}/{line['file']})\n\n*{caption}*\n")
+    return "\n".join(parts)
+
+
+def _is_shown(folder: Path, line: Mapping[str, object]) -> bool:
+    file = folder / str(line["file"])
+    return file.suffix in _SHOWN and file.is_file()
+
+
+def _alternative(caption: str) -> str:
+    """What a picture shows, for who cannot see it: the first sentence of its caption."""
+    return caption.partition(". ")[0]
