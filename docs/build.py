@@ -4,7 +4,8 @@
     python docs/build.py --out build/site --no-notebooks
     python docs/build.py --out build/site --executed FOLDER
 
-Needs `pip install -e '.[docs]'`, and no network. A warning is an error. With `--no-notebooks` the
+Needs `pip install -e '.[docs]'`, and no network. A warning is an error, and so is a link within the
+site that leads nowhere. With `--no-notebooks` the
 notebooks are shown without outputs; `--executed` takes copies that were executed before.
 """
 
@@ -21,7 +22,7 @@ DOCS = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    """Build the site as the command line says; the exit code is that of Sphinx."""
+    """Build the site as the command line says; 0 where nothing is wrong with it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("build/site"), help="where the site goes")
     parser.add_argument("--no-notebooks", action="store_true", help="show them without outputs")
@@ -32,7 +33,8 @@ def main() -> int:
         shutil.copytree(DOCS, pages, ignore=shutil.ignore_patterns("__pycache__"))
         if not asked.no_notebooks:
             put_executed(pages / "notebooks", asked.executed, Path(folder))
-        return build(pages, asked.out.resolve(), Path(folder, "doctrees"))
+        failed = build(pages, asked.out.resolve(), Path(folder, "doctrees"))
+    return failed or check_links(asked.out)
 
 
 def put_executed(pages: Path, executed: Path | None, scratch: Path) -> None:
@@ -54,6 +56,16 @@ def build(pages: Path, out: Path, doctrees: Path) -> int:
     options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(doctrees)]
     command = [sys.executable, "-m", "sphinx", *options, str(pages), str(out)]
     return subprocess.run(command, check=False).returncode
+
+
+def check_links(site: Path) -> int:
+    """Name the links within the site that lead nowhere; 1 where there are some."""
+    from generated_pages.links import dead_links
+
+    dead = sorted(set(dead_links(site)))
+    for each in dead:
+        print(f"leads nowhere: {each}", file=sys.stderr)  # noqa: T201
+    return int(bool(dead))
 
 
 if __name__ == "__main__":

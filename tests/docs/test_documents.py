@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -113,3 +114,35 @@ def test_every_room_of_the_package_is_on_the_design_page() -> None:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     rooms = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert [room for room in rooms if f"`{room}`" not in text] == []
+
+
+def _first_column(document: str, heading: str) -> list[str]:
+    """What stands in backticks in the first column of the tables below a heading."""
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    part = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in part.splitlines() if line.startswith("| ")]
+    return [name for row in rows for name in _INLINE.findall(row)]
+
+
+def test_everything_that_a_run_leaves_is_on_the_page_of_formats(twin_run: Path) -> None:
+    named = {name.rstrip("/") for name in _first_column("formats.md", "The folder of a run")}
+    left = {path.name for path in twin_run.iterdir()}
+    assert left <= named
+    assert named - left == {"unmatched.parquet"}
+
+
+@pytest.mark.parametrize("folder", ["cells", "model"])
+def test_every_file_of_a_store_and_a_model_is_on_the_page_of_formats(
+    twin_run: Path, folder: str
+) -> None:
+    heading = {"cells": "Cell store", "model": "Model folder"}[folder]
+    named = {name.rstrip("/") for name in _first_column("formats.md", heading)}
+    left = {path.name for path in (twin_run / folder).iterdir()}
+    assert {name for name in left if not name.startswith("crops-")} <= named
+
+
+def test_the_keys_of_scores_on_the_page_of_formats_are_in_every_record(twin_run: Path) -> None:
+    named = set(_first_column("formats.md", "Scores"))
+    records = json.loads((twin_run / "scores.json").read_text(encoding="utf-8"))
+    assert len(named) > 12
+    assert [named - set(record) for record in records if named - set(record)] == []

@@ -12,6 +12,7 @@ from tests.docs.blocks import ROOT
 from generated_pages.contents import contents
 from generated_pages.hook import as_rst, filled
 from generated_pages.keys import keys_page, unit_of
+from generated_pages.links import dead_links
 from generated_pages.markdown import escaped, literal, table
 from generated_pages.pictures import pictures_page
 from generated_pages.protocols import protocols_page
@@ -139,3 +140,19 @@ def test_a_gallery_shows_each_picture_that_is_there_with_its_caption(tmp_path: P
         "![What \\<b\\> carries](pictures/x/a.png)\n\n"
         "*What \\<b\\> carries. 12 cells.*\n"
     )
+
+
+def test_links_of_a_site_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<p id="here"><a href="#here"></a><a href="b/c.html#there"></a><a href="#gone"></a>'
+        '<img src="no.png"><a href="https://example.org/x"></a></p>',
+        encoding="utf-8",
+    )
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c.html").write_text(
+        '<h1 id="there"></h1><a href="../a.html"></a><a href="../a.html#nowhere"></a>',
+        encoding="utf-8",
+    )
+    assert list(dead_links(tmp_path)) == [
+        "a.html: #gone", "a.html: no.png", "b/c.html: ../a.html#nowhere"
+    ]  # fmt: skip
