@@ -12,7 +12,7 @@ from tests.pipeline.runs import TINY_TWIN
 from phenovae.base.tables import read_table
 from phenovae.cells.table import EMBEDDINGS
 
-_OF_CROPS = ("RUN", "runs/bbbc021", "runs/a")
+_OF_CROPS = ("RUN", "runs/bbbc021", "runs/a", "runs/b")
 _TABLES = ("BBBC021_v1_image.csv", "BBBC021_v1_moa.csv")
 _WELLS = ("wells.csv.gz", "profiles.csv", "ljosa_jbiomolscreen_2013_per_well_mean.csv.gz")
 
@@ -23,6 +23,9 @@ def furnish(folder: Path, text: str, twin_run: Path, crops_run: Path, made_crops
         place = name if name == "RUN" else f"runs/{name}"
         if place in text:
             shutil.copytree(crops_run if place in _OF_CROPS else twin_run, folder / place)
+    if (other := folder / "runs" / "b" / "config.yaml").exists():
+        # two runs are compared, so they are not the same one
+        other.write_text(other.read_text(encoding="utf-8").replace("seed: 0", "seed: 1", 1))
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / "docs").symlink_to(ROOT / "docs")
     for name in ("FOLDER", "CROPS"):
