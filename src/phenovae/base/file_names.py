@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from urllib.parse import quote, unquote
 
 _SAFE = " -_.()+,="
@@ -21,3 +23,13 @@ def quoted(name: str) -> str:
 def unquoted(text: str) -> str:
     """The name that `quoted` made this of."""
     return "" if text == _NOTHING else unquote(text)
+
+
+def slug(name: str, longest: int = 40) -> str:
+    """A name as part of a file's name that people type and pages link to: `cdk1-2-inhibitor`.
+
+    Small letters, digits and hyphens alone. Unlike `quoted`, two names may become one; a name
+    that has no such sign becomes the beginning of its SHA-256.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:longest].strip("-")
+    return plain or hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 RGB = tuple[float, float, float]
+Palette = Literal["field", "safe"]
+"""`field`: stains as the field paints them; `safe`: for who confuses red and green."""
 
 FIELD: dict[str, RGB] = {
     "dapi": (0.25, 0.4, 1.0),
@@ -18,6 +21,18 @@ FIELD: dict[str, RGB] = {
     "actin": (1.0, 0.15, 0.1),
 }
 _OTHERS: tuple[RGB, ...] = ((0.0, 0.8, 0.8), (0.95, 0.65, 0.1), (0.8, 0.3, 0.9), (0.9, 0.9, 0.9))
+# Blue, the middle and yellow are what remains to who confuses red and green; the three differ in
+# lightness too, and as much for everyone else. Light of two of them is the less saturated for it.
+SAFE: dict[str, RGB] = {
+    "dapi": (0.1, 0.35, 1.0),
+    "hoechst": (0.1, 0.35, 1.0),
+    "dna": (0.1, 0.35, 1.0),
+    "tubulin": (0.45, 0.8, 0.8),
+    "actin": (1.0, 0.6, 0.0),
+}
+_SAFE_OTHERS: tuple[RGB, ...] = (
+    (0.95, 0.95, 0.4), (0.75, 0.75, 0.75), (0.55, 0.3, 0.75), (0.75, 0.4, 0.1)
+)  # fmt: skip
 _INK_SHADE = 0.72
 
 # Twelve colours of unlike hue and lightness, for marks on white; shapes go with them, so that
@@ -30,17 +45,18 @@ _MARK_SHAPES = ("o", "s", "^", "D", "P", "X", "v", "*")
 _ROUND = 24  # after so many, colours and shapes would meet again in the same pairs
 
 
-def channel_colours(channels: Sequence[str]) -> list[RGB]:
+def channel_colours(channels: Sequence[str], palette: Palette = "field") -> list[RGB]:
     """The colour of each channel by its name; channels of unknown names get others, in order."""
-    spare = iter(_OTHERS * len(channels))
-    return [FIELD.get(name.lower()) or next(spare) for name in channels]
+    known, others = (FIELD, _OTHERS) if palette == "field" else (SAFE, _SAFE_OTHERS)
+    spare = iter(others * len(channels))
+    return [known.get(name.lower()) or next(spare) for name in channels]
 
 
-def channel_inks(channels: Sequence[str]) -> list[str]:
+def channel_inks(channels: Sequence[str], palette: Palette = "field") -> list[str]:
     """The colours of channels as CSS, dark enough for lines and squares on white."""
     return [
         "#" + "".join(f"{round(255 * _INK_SHADE * part):02x}" for part in colour)
-        for colour in channel_colours(channels)
+        for colour in channel_colours(channels, palette)
     ]
 
 
@@ -49,6 +65,7 @@ def composite(
     channels: Sequence[str],
     limits: npt.NDArray[np.floating] | None = None,
     gamma: float = 1.0,
+    palette: Palette = "field",
 ) -> npt.NDArray[np.float64]:
     """Colour pictures (n, height, width, 3) in [0, 1] of images (n, channel, height, width).
 
@@ -57,7 +74,7 @@ def composite(
     """
     top = bright(images) if limits is None else limits
     scaled = np.clip(images / np.maximum(top, 1e-9)[None, :, None, None], 0, 1) ** gamma
-    colours = np.array(channel_colours(channels))
+    colours = np.array(channel_colours(channels, palette))
     painted: npt.NDArray[np.float64] = np.einsum("nchw,cr->nhwr", scaled, colours)
     return np.clip(painted, 0, 1)
 

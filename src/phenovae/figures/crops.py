@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from phenovae.figures.colours import bright, composite
+from phenovae.figures.colours import Palette, bright, composite
 from phenovae.figures.drawing import (
     INK,
     RASTER_DPI,
@@ -47,7 +47,11 @@ class _Row:
 
 @in_house_style
 def reconstructions(
-    originals: Images, decoded: Images, channels: Sequence[str], columns: int = COLUMNS
+    originals: Images,
+    decoded: Images,
+    channels: Sequence[str],
+    columns: int = COLUMNS,
+    palette: Palette = "field",
 ) -> Figure:
     """Originals above what the model makes of them: all channels, then each by itself.
 
@@ -60,7 +64,7 @@ def reconstructions(
     for label, selected in _selections(channels):
         names = [channels[number] for number in selected]
         for what, images in (("original", originals), ("decoded", decoded)):
-            painted = composite(images[:, selected], names, limits[selected], GAMMA)
+            painted = composite(images[:, selected], names, limits[selected], GAMMA, palette)
             first = what == "original"
             rows.append(_Row(painted, f"{name_text(label, 16)}\n{what}", first and bool(rows)))
     return _sheet(rows, columns)
