@@ -127,19 +127,32 @@ def test_a_docstring_in_markdown_becomes_what_sphinx_reads() -> None:
 
 
 def test_a_gallery_shows_each_picture_that_is_there_with_its_caption(tmp_path: Path) -> None:
+    told = {"kind": "round-trip", "says": "what comes back"}
     figures = [
-        {"file": "a.png", "kind": "latent_usage", "caption": "What <b> carries. 12 cells."},
-        {"file": "a.pdf", "kind": "latent_usage", "caption": "The same."},
-        {"file": "gone.png", "kind": "samples", "caption": "Not there."},
+        {**told, "file": "a.png", "caption": "What <b> carries. 12 cells."},
+        {**told, "file": "a.pdf", "caption": "The same."},
+        {"file": "gone.png", "kind": "samples", "says": "none", "caption": "Not there."},
     ]
     for name in ("a.png", "a.pdf"):
         (tmp_path / name).touch()
-    (tmp_path / "figures.json").write_text(json.dumps({"figures": figures}), encoding="utf-8")
+    (tmp_path / "gallery.json").write_text(json.dumps(figures), encoding="utf-8")
     assert pictures_page(tmp_path, "pictures/x") == (
-        "## Latent usage\n\n"
+        "## Round trip\n\n"
+        "What comes back. `phenovae figures RUN --kind round-trip`\n\n"
         "![What \\<b\\> carries](pictures/x/a.png)\n\n"
         "*What \\<b\\> carries. 12 cells.*\n"
     )
+
+
+def test_the_gallery_is_small_and_says_that_its_cells_are_synthetic() -> None:
+    folder = DOCS / "pictures" / "gallery"
+    told = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert len(told) >= 10
+    assert {str(line["file"]) for line in told} == set(sizes) - {"gallery.json"}
+    assert max(sizes.values()) < 200_000
+    assert sum(sizes.values()) < 3_000_000
+    assert "These cells are synthetic" in (DOCS / "gallery.md").read_text(encoding="utf-8")
 
 
 def test_links_of_a_site_that_lead_nowhere_are_named(tmp_path: Path) -> None:
