@@ -21,7 +21,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.ready-docs
-	$(BIN)/python docs/build.py --out build/site
+	$(BIN)/python docs/make_site.py --out build/site
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

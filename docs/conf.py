@@ -1,4 +1,4 @@
-"""Settings of the documentation site. `python docs/build.py` builds it."""
+"""Settings of the documentation site. `python docs/make_site.py` builds it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ exclude_patterns = ["build", "generated_pages"]
 myst_enable_extensions = ["dollarmath", "deflist"]
 # Links to headings, as code hosts make them.
 myst_heading_anchors = 4
-# Notebooks come executed from build.py, or are shown without their outputs.
+# Notebooks come executed from make_site.py, or are shown without their outputs.
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_mime_priority_overrides = [("html", "text/html", 0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
-_ENTRY = re.compile(r"^- \[[^\]]+\]\(([^)#\s]+)\.md\)", re.MULTILINE)
+_ENTRY = re.compile(r"^- \[[^\]]+\]\(([^)#\s]+)\.(?:md|ipynb)\)", re.MULTILINE)
 
 
 def contents(page: str) -> str:

@@ -105,6 +105,18 @@ def test_every_page_is_in_the_lists_of_the_first_one() -> None:
     )
 
 
+def test_links_to_a_notebook_lead_to_its_executed_copy(tmp_path: Path) -> None:
+    from make_site import link_executed
+
+    (tmp_path / "notebooks").mkdir()
+    page, book = tmp_path / "page.md", tmp_path / "notebooks" / "own.ipynb"
+    page.write_text("[a](notebooks/own.md) [b](own.md)", encoding="utf-8")
+    book.write_text("[a](own.md) [b](../own.md)", encoding="utf-8")
+    link_executed(tmp_path)
+    assert page.read_text(encoding="utf-8") == "[a](notebooks/own.ipynb) [b](own.md)"
+    assert book.read_text(encoding="utf-8") == "[a](own.ipynb) [b](../own.md)"
+
+
 def test_a_page_asks_for_what_is_written_from_the_code_by_a_comment() -> None:
     page = "# Title\n\n<!-- generated: protocols -->\n\nafter\n"
     assert filled(page) == page.replace("<!-- generated: protocols -->", protocols_page())

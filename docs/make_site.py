@@ -1,8 +1,8 @@
 """Build the documentation site: execute the notebooks, then let Sphinx write the pages.
 
-    python docs/build.py --out build/site
-    python docs/build.py --out build/site --no-notebooks
-    python docs/build.py --out build/site --executed FOLDER
+    python docs/make_site.py --out build/site
+    python docs/make_site.py --out build/site --no-notebooks
+    python docs/make_site.py --out build/site --executed FOLDER
 
 Needs `pip install -e '.[docs]'`, and no network. A warning is an error, and so is a link within the
 site that leads nowhere. With `--no-notebooks` the
@@ -33,6 +33,7 @@ def main() -> int:
         shutil.copytree(DOCS, pages, ignore=shutil.ignore_patterns("__pycache__"))
         if not asked.no_notebooks:
             put_executed(pages / "notebooks", asked.executed, Path(folder))
+            link_executed(pages)
         failed = build(pages, asked.out.resolve(), Path(folder, "doctrees"))
     return failed or check_links(asked.out)
 
@@ -49,6 +50,16 @@ def put_executed(pages: Path, executed: Path | None, scratch: Path) -> None:
             print(f"executing {source.name}", flush=True)  # noqa: T201
             execute(source, copy, scratch / "work" / source.stem, "short")
         source.unlink()
+
+
+def link_executed(pages: Path) -> None:
+    """Let links of the staged pages lead to the executed notebooks, which have another ending."""
+    for name in (path.stem for path in (pages / "notebooks").glob("*.ipynb")):
+        for page in [*pages.glob("*.md"), *(pages / "notebooks").glob("*.ipynb")]:
+            begins = "](" if page.suffix == ".ipynb" else "](notebooks/"
+            text = page.read_text(encoding="utf-8")
+            linked = text.replace(f"{begins}{name}.md)", f"{begins}{name}.ipynb)")
+            page.write_text(linked, encoding="utf-8")
 
 
 def build(pages: Path, out: Path, doctrees: Path) -> int:
