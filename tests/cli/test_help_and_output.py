@@ -13,8 +13,9 @@ from phenovae.cli.main import app
 
 VERBS = (
     "demo", "run", "config", "download", "sites", "illuminate", "segment", "crop", "import",
-    "train", "diagnose", "generation", "embed", "profile", "evaluate", "protocols", "compare",
-    "report", "ablate", "twin", "audit", "doctor", "repro", "inspect", "export", "export-crops",
+    "train", "join", "diagnose", "generation", "embed", "profile", "evaluate", "protocols",
+    "compare", "report", "figures", "explore", "ablate", "twin", "audit", "doctor", "repro",
+    "inspect", "export", "export-crops",
 )  # fmt: skip
 
 HEAVY = (

@@ -33,6 +33,14 @@ def test_settings_win_over_the_file_and_keep_their_types(tmp_path: Path) -> None
     assert config.input.pixel_size_um == 0.5
 
 
+def test_a_precision_may_be_written_as_a_number() -> None:
+    assert load_config(None, ["train.precision=32"]).train.precision == "32"
+    assert load_config(None, ["train.precision=bf16"]).train.precision == "bf16"
+    for odd in ("16", "true", "32.0"):
+        with pytest.raises(UsageError, match=r"train\.precision"):
+            load_config(None, [f"train.precision={odd}"])
+
+
 def test_paths_are_taken_from_the_files_folder_or_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ def interpolations(
     """
     steps = len(ways[0][1])
     shares = [f"{100 * step / (steps - 1):.0f} %" for step in range(steps)]
-    headings = [name_text(names[0], 15), *shares, name_text(names[1], 15)]
+    headings = [names[0], *shares, names[1]]
     rows = [
         Row(
             _between(

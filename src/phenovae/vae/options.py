@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from phenovae.base.options import Options
 
@@ -417,6 +417,12 @@ class TrainOptions(Options):
     tensorboard: bool = Field(
         default=False, description="also log for TensorBoard; needs the extra"
     )
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_written(cls, value: object) -> object:
+        # YAML, and so --set, reads 32 as a number.
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @property
     def processes(self) -> int:
