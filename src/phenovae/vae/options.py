@@ -197,6 +197,12 @@ class DistillationOptions(Options):
     momentum: float = Field(
         0.99, ge=0, lt=1, description="share of the teacher's weights that a step keeps"
     )
+    momentum_epochs: float = Field(
+        0.0,
+        ge=0,
+        description="the momentum rises from there to 1 along half a cosine over these [epochs]; "
+        "0: it stays",
+    )
     centre_momentum: float = Field(
         0.9, ge=0, lt=1, description="share of the centre of the answers that a step keeps"
     )
