@@ -18,6 +18,8 @@ from phenovae.pipeline.doctor import examine_path
 from phenovae.pipeline.installation import examine_installation
 from phenovae.pipeline.table_doctor import ROWS, examine_table
 
+_CELL = ["Metadata_Plate", "Metadata_Field", "Metadata_Cell"]
+
 
 @pytest.fixture
 def run(crops_run: Path, tmp_path: Path) -> Path:
@@ -81,6 +83,62 @@ def test_tables_that_disagree_are_told_with_their_wells(run: Path) -> None:
     write_table(lost, path, EMBEDDINGS)
     assert "omega" in the(run, "another compound in cells").names[0]
     assert the(run, "well of cells not in embeddings").names == ("Week1_22123 B02",)
+
+
+def test_embeddings_of_other_cells_than_the_store_are_told_by_their_cells(run: Path) -> None:
+    path = run / "embeddings.parquet"
+    table = read_table(path, EMBEDDINGS)
+    other = table.iloc[1:].copy()
+    other.loc[other.index[0], "Metadata_Field"] = "elsewhere"
+    write_table(other, path, EMBEDDINGS)
+    lost = the(run, "embeddings.parquet: 2 cells of the store missing")
+    first = [" ".join(map(str, row)) for row in table.loc[:1, _CELL].itertuples(index=False)]
+    assert list(lost.names) == first
+    assert "elsewhere" in the(run, "embeddings.parquet: 1 cell not in the store").names[0]
+    write_table(pd.concat([table, table.iloc[:3]]), path, EMBEDDINGS)
+    assert "embeddings.parquet: 3 cells there twice" in said(run)
+    write_table(table.iloc[::-1], path, EMBEDDINGS)
+    assert "embeddings.parquet: its cells are in another order than the store's" in said(run)
+
+
+def test_what_a_backbone_made_is_examined_as_embeddings_are(run: Path) -> None:
+    shutil.copy(run / "embeddings.parquet", run / "backbone.parquet")
+    assert any(what.startswith("backbone.json: there is no") for what in said(run))
+    card = {"name": "n", "file": "w.safetensors", "sha256": "0"}
+    write_json(run / "backbone.json", card)
+    assert not any("backbone.json" in what for what in said(run))
+    write_json(run / "backbone.json", {**card, "sha256": ""})
+    assert the(run, "backbone.json: it does not say").names == ("sha256",)
+    table = read_table(run / "backbone.parquet", EMBEDDINGS)
+    table.loc[4, "z_000"] = np.nan
+    table.iloc[1:].to_parquet(run / "backbone.parquet", index=False)
+    assert any(what.startswith("backbone.parquet: 1 NaN value") for what in said(run))
+    assert "backbone.parquet: 1 cell of the store missing in it" in said(run)
+    whole = (run / "backbone.parquet").read_bytes()
+    (run / "backbone.parquet").write_bytes(whole[: len(whole) // 2])
+    assert any(what.startswith("backbone.parquet: no readable Parquet") for what in said(run))
+
+
+def test_a_diagnosis_is_judged_by_its_numbers_and_its_model(run: Path) -> None:
+    path = run / "diagnosis.json"
+    whole = path.read_text(encoding="utf-8")
+    assert not any("diagnosis.json" in what for what in said(run))
+    told = json.loads(whole)
+    told["aggregate"]["mean"][1] = float("nan")
+    told["bound"]["gain_nats"] = None
+    del told["calibration"]
+    told["aggregate"]["variance"] = [1.0]
+    told["weights"] = "0" * 64
+    path.write_text(json.dumps(told), encoding="utf-8")
+    odd = the(run, "diagnosis.json: 2 values instead of a finite number")
+    assert odd.names == ("aggregate.mean[1]", "bound.gain_nats")
+    assert the(run, "diagnosis.json: 1 part missing").names == ("calibration",)
+    assert the(run, "diagnosis.json: it is not of 4 latents").names == ("variance",)
+    assert "diagnosis.json: it is of other weights than the run's model" in said(run)
+    path.write_text(whole[: len(whole) // 2], encoding="utf-8")
+    assert the(run, "diagnosis.json: diagnosis.json cannot be read").severity == "fault"
+    path.write_text("[]", encoding="utf-8")
+    assert "diagnosis.json: this is no diagnosis" in said(run)
 
 
 def test_what_was_left_behind_is_told(run: Path) -> None:

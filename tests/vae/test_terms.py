@@ -252,6 +252,30 @@ def test_a_student_pays_the_cross_entropy_of_the_teachers_sharp_answer_to_the_ot
     assert centred.tolist() == pytest.approx([(even + wanted) / 2])
 
 
+def test_the_teachers_momentum_stays_or_rises_to_one_along_half_a_cosine() -> None:
+    steady, _ = distilling(momentum=0.9)
+    assert [steady.momentum(step) for step in (0, 10**6)] == [0.9, 0.9]
+    rising, _ = distilling(momentum=0.9, momentum_epochs=4.0)
+    steps = 4 * SETTING.steps_per_epoch
+    at = [rising.momentum(step) for step in (0, steps // 4, steps // 2, steps, 2 * steps)]
+    assert at == pytest.approx([0.9, 1 - 0.05 * (1 + math.sqrt(0.5)), 0.95, 1, 1])
+
+
+def test_a_teacher_that_has_stopped_stays_what_it_is() -> None:
+    term, encoder = distilling(momentum_epochs=1.0)
+    before = [each.clone() for each in term.teacher.parameters()]
+    with torch.no_grad():
+        for mine in encoder.parameters():
+            mine.add_(1.0)
+    images = torch.ones(2, 2, 16, 16)
+    told = encoder(images)
+    at = Posterior(told.mu, told.logvar, told.mu, told.stages, told)
+    term(Batch(images, SETTING.steps_per_epoch, images), at, NOTHING)
+    assert all(map(torch.equal, before, term.teacher.parameters()))
+    term(Batch(images, 0, images), at, NOTHING)
+    assert not any(map(torch.equal, before, term.teacher.parameters()))
+
+
 def test_the_teacher_follows_in_training_alone_and_learns_nothing() -> None:
     term, encoder = distilling(momentum=0.75, centre_momentum=0.5)
     with torch.no_grad():

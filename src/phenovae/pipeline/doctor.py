@@ -19,6 +19,11 @@ from phenovae.pipeline.execute import CONFIG_NAME
 from phenovae.pipeline.installation import Examination
 from phenovae.pipeline.journal import Journal
 from phenovae.pipeline.leaks import audit_leaks
+from phenovae.pipeline.made_doctor import (
+    compare_cells,
+    examine_backbone_card,
+    examine_diagnosis,
+)
 from phenovae.pipeline.model_doctor import examine_model, once
 from phenovae.pipeline.table_doctor import examine_table
 from phenovae.screen.well_checks import check_wells, compare_wells, facts_of_wells
@@ -27,6 +32,7 @@ from phenovae.vae.file_names import CARD, WEIGHTS
 _MOSTLY_FLAGGED = 0.5
 _PARTIAL = ("*.partial", ".*.partial", ".*.old")
 _JOURNAL = "run.json"
+_EMBEDDED = (paths.EMBEDDINGS, paths.BACKBONE)
 
 
 def examine_path(path: Path) -> Examination:
@@ -62,12 +68,13 @@ def _of_run(run: Path) -> Examination:
     said: list[Finding] = [*_of_lock(run), *_left_behind(run), *_of_journal(run)]
     of_cells: list[Finding] = []
     tables: dict[str, pd.DataFrame] = {}
+    cells: pd.DataFrame | None = None
     if (run / paths.CELLS).is_dir():
-        told, of_cells, wells = _of_store(run / paths.CELLS)
+        told, of_cells, cells = _of_store(run / paths.CELLS)
         facts += [(f"{paths.CELLS}: {name}", text) for name, text in told]
-        if wells is not None:
-            tables[paths.CELLS] = wells
-    for name in (paths.SITES, paths.EMBEDDINGS, paths.PROFILES):
+        if cells is not None:
+            tables[paths.CELLS] = facts_of_wells(cells)
+    for name in (paths.SITES, *_EMBEDDED, paths.PROFILES):
         if not (run / name).is_file():
             continue
         try:
@@ -84,6 +91,12 @@ def _of_run(run: Path) -> Examination:
             of_cells = [each for each in of_cells if each not in own]
             own = set()
         said += _named(name, [each for each in table.findings if each not in own])
+        if name in _EMBEDDED and cells is not None:
+            said += _named(name, list(compare_cells(cells, run / name)))
+    if (run / paths.BACKBONE).is_file():
+        said += _named(paths.BACKBONE_CARD, list(examine_backbone_card(run)))
+    if (run / paths.DIAGNOSIS).is_file():
+        said += _named(paths.DIAGNOSIS, list(examine_diagnosis(run)))
     said += _named(paths.CELLS, of_cells)
     said += _across(tables)
     if (run / paths.MODEL).is_dir():
@@ -193,10 +206,9 @@ def _of_store(
     twice = int(table.duplicated(key).sum())
     if twice:
         said.append(fault(f"{counted(twice, 'cell')} there twice", mend="import each file once"))
-    wells = facts_of_wells(table)
-    said += check_wells(wells)
+    said += check_wells(facts_of_wells(table))
     checks = "checksums differ" if damaged else "checksums right"
-    return [("store", f"{text}, {checks}")], said, wells
+    return [("store", f"{text}, {checks}")], said, table
 
 
 def _named(name: str, findings: list[Finding]) -> list[Finding]:

@@ -26,7 +26,15 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.execute import config_of_run, existing_run
 from phenovae.pipeline.gather import gather
 from phenovae.pipeline.journal import Journal
-from phenovae.report.content import Record
+from phenovae.pipeline.sharing_words import (
+    CONFIG,
+    onnx_facts,
+    onnx_words,
+    raw_words,
+    readout_words,
+    scaling_words,
+    shared_record,
+)
 from phenovae.report.facts import mapping
 from phenovae.report.model_card import SharedModel, model_card
 from phenovae.vae.file_names import CARD, DECODER, DIAGNOSTICS, ENCODER, HISTORY, READOUT, WEIGHTS
@@ -36,18 +44,13 @@ if TYPE_CHECKING:
     from phenovae.vae.model_files import Card, TrainedModel
     from phenovae.vae.onnx_files import Agreement
 
+
 FORMAT = 1
-README, CONFIG = "README.md", "config.json"
+README = "README.md"
 _KIND = "model of phenovae"
 _TRIED = 64
 """Cells that ONNX is compared on."""
 
-_SHARED = (
-    "features", "protocol", "version", "variant", "track", "kind", "metric", "value", "correct",
-    "total", "low", "high", "null_mean", "chance", "p_value", "seed", "cells", "controls", "level",
-    "dimensions", "training", "against", "reason",
-)  # fmt: skip
-"""Of a record of scores; the rest names compounds, which are their owner's to tell."""
 
 _SAYS = {
     README: "this card",
@@ -156,7 +159,7 @@ def _fill(
         if (run / paths.MODEL / name).is_file():
             shutil.copyfile(run / paths.MODEL / name, folder / name)
     if content.records:
-        write_json(folder / paths.SCORES, [_shared(record) for record in content.records])
+        write_json(folder / paths.SCORES, [shared_record(record) for record in content.records])
     images = _some_images(store, View.from_json(card.origin.view))
     agreement = None
     with progress.bar("comparing", 2) as bar:
@@ -178,13 +181,13 @@ def _fill(
         labels=card.labels,
         seed=card.seed,
         shape=card.shape,
-        raw=_raw(card),
-        scaling=_scaling(View.from_json(card.origin.view)),
+        raw=raw_words(card),
+        scaling=scaling_words(View.from_json(card.origin.view)),
         dimension=dimension,
-        readout=_readout(card),
+        readout=readout_words(card),
         split_hash=card.origin.split_hash,
         weights=weights,
-        onnx=_onnx_words(agreement),
+        onnx=onnx_words(agreement),
         files=files,
         versions=_versions(run, card),
         warnings=journal.stages["train"].warnings,
@@ -221,10 +224,6 @@ def _check_copy(trained: TrainedModel, copy: TrainedModel, images: Pixels) -> No
         raise PhenovaeError("what was written does not embed as the run's model does")
 
 
-def _shared(record: Record) -> dict[str, object]:
-    return {key: record[key] for key in _SHARED if key in record}
-
-
 def _config_of(
     card: Card, weights: str, dimension: int, agreement: Agreement | None, folder: Path
 ) -> Mapping[str, object]:
@@ -246,7 +245,7 @@ def _config_of(
         if scale is None
         else {"low": list(scale.low), "high": list(scale.high), "source": scale.source},
         "images": {"axes": "n, channel, height, width", "shape": list(card.shape), "range": [0, 1]},
-        "embedding": {"dimensions": dimension, "is": _readout(card)},
+        "embedding": {"dimensions": dimension, "is": readout_words(card)},
         "latent": card.recipe.model.latent,
         "model": card.recipe.model.model_dump(mode="json"),
         "labels": card.labels,
@@ -254,80 +253,11 @@ def _config_of(
         "split_sha256": card.origin.split_hash,
         "cells_sha256": card.origin.store,
         "weights_sha256": weights,
-        "onnx": None if agreement is None else _onnx(agreement),
+        "onnx": None if agreement is None else onnx_facts(agreement),
         "files_sha256": {
             path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.is_file()
         },
     }
-
-
-def _onnx(agreement: Agreement) -> dict[str, object]:
-    from phenovae.vae.onnx_files import TOLERANCE
-
-    return {
-        "tolerance": TOLERANCE,
-        "cells_compared": agreement.images,
-        "largest_difference": dict(agreement.largest),
-    }
-
-
-def _onnx_words(agreement: Agreement | None) -> str:
-    if agreement is None:
-        return "There is no ONNX in this folder."
-    from phenovae.vae.onnx_files import TOLERANCE
-
-    found = ", ".join(f"{name} {value:.1g}" for name, value in agreement.largest.items())
-    return (
-        f"`{ENCODER}` and `{DECODER}` do the same in any language, on images that are normalised "
-        f"already, as `{CONFIG}` says. On {agreement.images} cells of the training screen and on "
-        f"random images they differ from PyTorch by at most: {found}. A share of {TOLERANCE:g} of "
-        "the largest value was allowed (where that is above 1)."
-    )
-
-
-def _raw(card: Card) -> str:
-    origin = card.origin
-    height, width = origin.crop_size or (0, 0)
-    bits = 8 * np.dtype(origin.dtype).itemsize
-    pixel = (
-        f"a pixel of {origin.pixel_size_um:g} µm"
-        if origin.pixel_size_um is not None
-        else "the size of a pixel is not recorded"
-    )
-    return f"{height} × {width} px ({pixel}), {origin.dtype} ({bits} bits a channel)"
-
-
-def _readout(card: Card) -> str:
-    readout = card.recipe.model.readout
-    taken = (
-        "the posterior mean"
-        if readout.take == "mean"
-        else f"means and maxima of the encoder's maps from stage {readout.finest} on"
-    )
-    if readout.views > 1:
-        taken += f", averaged over {readout.views} views"
-    return taken + (", in principal components of variance 1" if readout.components else "")
-
-
-def _scaling(view: View) -> list[str]:
-    options = view.options
-    how = "resized" if options.fit == "resize" else "its centre cut out"
-    said = [f"each crop {how} to {options.size} × {options.size} px"]
-    if options.normalise == "plate":
-        said.append(
-            f"by plate and channel: percentile {options.low_percentile:g} of the pixels of the "
-            f"plate's negative controls (of all cells where there are none) becomes 0, percentile "
-            f"{options.high_percentile:g} becomes 1/{options.headroom:g}, and the rest is cut off"
-        )
-        sources = sorted({scale.source for scale in view.scales.values()})
-        said.append(f"{len(view.scales)} plates, as {sources[0]}")
-    elif options.normalise == "none":
-        said.append("by the range of the dtype")
-    else:
-        said.append(f"each crop and channel by itself ({options.normalise})")
-    if options.gamma != 1:
-        said.append(f"then to the power of {options.gamma:g}")
-    return said
 
 
 def _versions(run: Path, card: Card) -> dict[str, str]:

@@ -14,6 +14,7 @@ from phenovae.base.seeds import generator
 from phenovae.vae.data import Images, Rows
 from phenovae.vae.model_files import Origin, Recipe
 from phenovae.vae.objectives import TERMS
+from phenovae.vae.settled import settled
 from phenovae.vae.terms.term import TermMaker
 
 _PROBED = 1024
@@ -52,13 +53,11 @@ class Job:
         way; more epochs only where the learning rate does not depend on them.
         """
         free = {"patience", "device", "workers", "checkpoint_steps", "tensorboard", "nodes_wait"}
-        if self.recipe.train.nodes == 1:
-            free.add("nodes")  # so that checkpoints from before there were several are gone on from
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
         parts = {
-            "recipe": self.recipe.model_dump(
-                mode="json", exclude={"train": free, "model": {"readout"}}
+            "recipe": settled(
+                self.recipe.model_dump(mode="json", exclude={"train": free, "model": {"readout"}})
             ),
             "origin": self.origin.model_dump(mode="json"),
             "seed": self.seed,

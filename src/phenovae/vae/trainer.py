@@ -249,6 +249,9 @@ class Training:
         return bool(self._added(torch.tensor([float(interrupted())])).item())
 
     def _save(self) -> None:
+        if self.state.position:
+            # All go on with those of the first process, so these must be everyone's.
+            self.stepper.share_statistics()
         if self.fabric.is_global_zero:
             self.checkpoints.save(self.state)
         self.fabric.barrier()

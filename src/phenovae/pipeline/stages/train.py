@@ -20,6 +20,7 @@ from phenovae.pipeline.config import Config
 from phenovae.pipeline.stage import Outcome, Stage, Work
 from phenovae.vae.file_names import CHECKPOINTS
 from phenovae.vae.options import ObjectiveOptions
+from phenovae.vae.settled import settled
 
 if TYPE_CHECKING:
     from phenovae.vae.job import Job
@@ -195,13 +196,9 @@ def _keep_checkpoints(before: Path, unfinished: Path) -> None:
 
 
 def _training_options(config: Config) -> Mapping[str, object]:
-    told: dict[str, dict[str, object]] = config.model_dump(
-        mode="json", include={"view", "sampling", "model", "objective", "augment", "train"}
-    )
-    del told["train"]["nodes_wait"]
-    if config.train.nodes == 1:
-        del told["train"]["nodes"]  # as in runs from before there were several
-    return told
+    groups = {"view", "sampling", "model", "objective", "augment", "train"}
+    told = config.model_dump(mode="json", include=groups, exclude={"train": {"nodes_wait"}})
+    return settled({name: each for name, each in told.items() if name in groups})
 
 
 SPLIT = Stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,7 @@ class DistillationTerm(nn.Module):
         if setting.encoder is None:
             raise TrainingError("the term `distillation` was given no encoder")
         self.options = options.distillation
+        self.steps_per_epoch = setting.steps_per_epoch
         self.head = Head(setting.stages[-1], self.options)
         # No module of this term: the student's weights are the model's.
         self._student = (setting.encoder,)
@@ -67,6 +69,14 @@ class DistillationTerm(nn.Module):
         del step
         return self.options.weight
 
+    def momentum(self, step: int) -> float:
+        """The share of the teacher's weights that a step, from 0, keeps."""
+        steps = self.options.momentum_epochs * self.steps_per_epoch
+        if not steps:
+            return self.options.momentum
+        left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+        return 1 - (1 - self.options.momentum) * left
+
     def forward(self, batch: Batch, posterior: Posterior, reconstruction: Reconstruction) -> Tensor:
         """Cross-entropy (n,) [nats] of the teacher's answers and the student's, both directions.
 
@@ -77,7 +87,7 @@ class DistillationTerm(nn.Module):
         if batch.other is None or posterior.other is None:
             raise TrainingError("a term that compares two views was given one view")
         if self.training:
-            self._follow()
+            self._follow(1 - self.momentum(batch.step))
         seen = torch.cat([posterior.stages[-1], posterior.other.stages[-1]])
         said = (self.head(seen).float() / self.options.student_temperature).log_softmax(dim=1)
         with torch.no_grad():
@@ -92,9 +102,9 @@ class DistillationTerm(nn.Module):
         return loss
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the teacher's weights towards the student's; statistics of batches are its own."""
+    def _follow(self, share: float) -> None:
+        """Move the teacher's weights by a share to the student's; it has statistics of its own."""
         (student,) = self._student
         for teaching, learning in ((self.teacher, student), (self.teacher_head, self.head)):
             for one, other in zip(teaching.parameters(), learning.parameters(), strict=True):
-                one.lerp_(other, 1 - self.options.momentum)
+                one.lerp_(other, share)
