@@ -2,9 +2,9 @@
 
     python docs/pictures/gallery.py RUN FOLDER
 
-In the folder is then every leading picture of every kind that the run can give, each under 200 kB, and
-`gallery.json`, which has of each its file, kind, what the kind says, caption, number of cells and size
-in pixels, in the order in which they are to be shown.
+In the folder is then every leading picture of every kind that the run can give, each under 200 kB,
+and `gallery.json`, which has of each its file, kind, what the kind says, caption, number of cells
+and size in pixels, in the order in which they are to be shown.
 """
 
 from __future__ import annotations

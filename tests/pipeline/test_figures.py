@@ -15,7 +15,8 @@ import pytest
 from tests.pipeline.figure_world import CHANNELS, ODD, make_run
 from tests.pipeline.runs import call
 
-from phenovae.pipeline.figure_kinds import KINDS
+from phenovae.pipeline.execute import config_of_run
+from phenovae.pipeline.figure_kinds import KINDS, Gathered, Wanted
 
 Line = dict[str, object]
 
@@ -269,3 +270,12 @@ def test_the_picture_of_a_cell_is_the_cell(run: Path, tmp_path: Path) -> None:
     first = pixels[8 : 8 + side, 160 : 160 + side]
     inside = first[side * 7 // 16 : side * 9 // 16, side * 6 // 16 : side * 10 // 16]
     assert inside.mean() > 2 * first[:, : side // 8].mean()
+
+
+def test_cells_are_drawn_from_as_many_compounds_as_there_are(run: Path) -> None:
+    gathered = Gathered(run, config_of_run(run, None, ()), Wanted())
+    rows = gathered.cells("any", 3)
+    assert len(set(gathered.table["Metadata_Compound"].iloc[rows])) == 3
+    assert set(rows) <= set(gathered.held_out[0])
+    assert rows.tolist() == sorted(rows)
+    assert len(gathered.cells("any", 1000)) == len(gathered.held_out[0])

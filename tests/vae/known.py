@@ -17,6 +17,11 @@ LATENT = 4
 PIXELS = 2 * 16 * 16
 
 
+def floats(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Values as float32."""
+    return np.asarray(values, dtype=np.float32)
+
+
 class LinearDecoder(nn.Module):
     """Pixels are `matrix` (pixel, latent) times the latents, and half a range more."""
 
@@ -46,7 +51,7 @@ def columns() -> npt.NDArray[np.float32]:
     """Directions of pixels (pixel, latent), orthogonal to each other, each of its own length."""
     random = np.random.default_rng(2)
     basis, _ = np.linalg.qr(random.normal(size=(PIXELS, LATENT)))
-    return np.float32(basis) * np.float32([1, 2, 3, 4])
+    return floats(basis) * floats([1, 2, 3, 4])
 
 
 def linear_model() -> TrainedModel:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.vae.known import floats
 
 from phenovae.vae.cell_neighbours import nearest_cells
 
-PLACES = np.float32([[0, 0], [3, 4], [0, 1], [0, 100], [0, 2]])
+PLACES = floats([[0, 0], [3, 4], [0, 1], [0, 100], [0, 2]])
 
 
 def test_neighbours_come_nearest_first_with_their_distances_and_never_the_cell() -> None:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.vae.known import floats
 
 from phenovae.vae.latent_paths import linear, spherical, surroundings, traversal
 
-ONE, OTHER = np.float32([2, 0, 0]), np.float32([0, 2, 0])
+ONE, OTHER = floats([2, 0, 0]), floats([0, 2, 0])
 
 
 def test_halfway_on_the_line_between_orthogonal_vectors_is_their_mean_and_shorter() -> None:
@@ -30,9 +31,9 @@ def test_on_the_arc_lengths_go_evenly_from_one_to_the_other() -> None:
 
 @pytest.mark.parametrize("end", [3 * ONE, -ONE, 0 * ONE, ONE])
 def test_where_there_is_no_arc_it_is_the_line(end: np.ndarray) -> None:
-    way = spherical(ONE, np.float32(end), 5)
+    way = spherical(ONE, floats(end), 5)
     assert np.isfinite(way).all()
-    assert way == pytest.approx(linear(ONE, np.float32(end), 5))
+    assert way == pytest.approx(linear(ONE, floats(end), 5))
 
 
 def test_a_way_of_one_point_is_none() -> None:

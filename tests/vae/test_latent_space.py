@@ -4,13 +4,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.vae.known import floats
 
 from phenovae.vae.latent_space import Posteriors, posteriors
 from phenovae.vae.model_files import TrainedModel
 
 ROWS = np.arange(4)
-MEAN = np.float32([[0, 3, 0.1], [2, -3, -0.1], [0, 3, 0.1], [2, -3, -0.1]])
-LOGVAR = np.log(np.float32([[0.5, 0.25, 1]] * 4))
+MEAN = floats([[0, 3, 0.1], [2, -3, -0.1], [0, 3, 0.1], [2, -3, -0.1]])
+LOGVAR = np.log(floats([[0.5, 0.25, 1]] * 4))
 
 
 def test_usage_is_ordered_by_kl_and_the_spread_is_that_of_all_posteriors_together() -> None:
@@ -44,7 +45,7 @@ def test_a_dimension_in_which_nothing_differs_can_be_divided_by() -> None:
 
 
 def test_the_typical_cell_is_nearest_to_the_middle_in_units_of_the_spread() -> None:
-    mean = np.float32([[10, 0], [0, 0.5], [-10, 0], [0, -0.4]])
+    mean = floats([[10, 0], [0, 0.5], [-10, 0], [0, -0.4]])
     assert Posteriors(ROWS, mean, np.zeros((4, 2), np.float32)).typical() == 3
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.vae.known import LATENT, linear_model
+from tests.vae.known import LATENT, floats, linear_model
 
 from phenovae.vae.round_trip import RoundTrip, apart, of_two_cells, round_trip
 
@@ -24,7 +24,7 @@ def test_what_a_linear_encoder_inverts_comes_back_and_what_it_loses_does_not() -
 
 
 def test_distances_are_in_units_of_the_spread() -> None:
-    one, other = np.float32([[0, 0]]), np.float32([[3, 8]])
+    one, other = floats([[0, 0]]), floats([[3, 8]])
     assert apart(one, other, np.array([1.0, 2.0]), np.array([0, 1])) == pytest.approx(
         np.sqrt((9 + 16) / 2)
     )
@@ -32,7 +32,7 @@ def test_distances_are_in_units_of_the_spread() -> None:
 
 
 def test_of_a_dimension_that_does_not_vary_no_share_comes_back() -> None:
-    there = np.float32([[1, 0], [1, 2]])
+    there = floats([[1, 0], [1, 2]])
     kept = RoundTrip(there, there + 1, np.ones(2)).kept()
     assert np.isnan(kept[0])
     assert kept[1] == pytest.approx(0)

@@ -4,9 +4,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from tests.vae.known import LATENT, SHAPE, columns, linear_model
+from tests.vae.known import LATENT, SHAPE, columns, floats, linear_model
 
-from phenovae.vae.model_files import TrainedModel
+from phenovae.vae.model import make_model
+from phenovae.vae.model_files import Recipe, TrainedModel
+from phenovae.vae.options import ModelOptions
 from phenovae.vae.sensitivity import latent_by_pixel, picture_by_gradient, picture_by_traversal
 
 
@@ -50,8 +52,16 @@ def test_of_a_real_encoder_the_gradient_foretells_a_small_change(
     images = toy.ToyImages().images(np.arange(2))
     slope = latent_by_pixel(toy_model, images, [0])[:, 0]
     change = 1e-3 * np.sign(slope)
-    before, after = (
-        toy_model.encode(np.float32(each))[0][:, 0] for each in (images, images + change)
-    )
+    before, after = (toy_model.encode(floats(each))[0][:, 0] for each in (images, images + change))
     assert after - before == pytest.approx((slope * change).sum(axis=(1, 2, 3)), rel=0.1)
     assert all(each.grad is None for each in toy_model.model.parameters())
+
+
+def test_an_encoder_that_takes_roots_of_black_pixels_has_a_finite_gradient() -> None:
+    options = ModelOptions.model_validate({"size": "small", "latent": 4, "sees": "shape"})
+    shaped = linear_model()
+    card = shaped.card.model_copy(update={"recipe": Recipe(model=options)})
+    seen = TrainedModel(make_model(SHAPE, options, 0).eval(), card, shaped.device, "none")
+    found = latent_by_pixel(seen, np.zeros((2, *SHAPE), np.float32), [0, 1])
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() > 0

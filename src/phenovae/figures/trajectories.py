@@ -139,7 +139,7 @@ def _dose_axis(axes: Axes, doses: Doubles) -> None:
     if places[0] <= 0:
         return
     axes.set_xscale("log")
-    room = np.log10(places[-1] / places[0]) / 12
+    room = np.log10(places[-1] / places[0]) / 16
     written = [places[-1]]
     for place in places[-2::-1]:
         if np.log10(written[-1] / place) >= room:
