@@ -23,7 +23,7 @@ from phenovae.pipeline.figure_kinds import KINDS, CannotDrawError, Drawn, Gather
 
 MOST_BYTES = 200_000
 # Shades of a picture, then its size: whichever first makes it small enough.
-SHADES = (256, 128, 64, 32)
+SHADES = (256, 128)  # with fewer, what is smooth falls into steps
 SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
 EVERY = (1, 2)
 
