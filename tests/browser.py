@@ -68,7 +68,7 @@ def opened(
     scheme: Scheme = "light",
     script: bool = True,
 ) -> Iterator[Page]:
-    """A page in a window of that size [CSS px]. Whatever it says of errors fails the test."""
+    """A page in a window of that size [CSS px]. An error or a dialog of it fails the test."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme=scheme,
@@ -79,6 +79,7 @@ def opened(
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
+    page.on("dialog", lambda dialog: faults.append(f"the page asks: {dialog.message}"))
     page.goto(address)
     try:
         yield page

@@ -17,7 +17,7 @@ def drawn(text: str = "name") -> bytes:
     figure = new_figure(2, 1)
     axes = figure.subplots()
     axes.imshow(np.arange(12.0).reshape(3, 4))
-    axes.set_title(text)
+    axes.set_title(text, color="#222222")
     return to_bytes(figure, "svg")
 
 

@@ -85,11 +85,11 @@ def test_key_figures_stand_beside_chance_and_the_baseline(bare_content: ReportCo
 @pytest.mark.parametrize(
     ("model", "base", "verdict"),
     [
-        (60, 20, "the model is better;"),
-        (22, 20, "the model is better, though the intervals overlap;"),
-        (20, 60, "the model is worse;"),
-        (20, 22, "the model is worse, though the intervals overlap;"),
-        (20, 20, "the model does no better;"),
+        (60, 20, "the model is better."),
+        (22, 20, "the model is better, though the intervals overlap."),
+        (20, 60, "the model is worse."),
+        (20, 22, "the model is worse, though the intervals overlap."),
+        (20, 20, "the model does no better."),
     ],
 )
 def test_the_verdict_goes_by_the_intervals(said: Say, model: int, base: int, verdict: str) -> None:

@@ -40,7 +40,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 def tally(count: float) -> str:
     """A count of treatments, of which ties between neighbours make a fraction: `41` or `5.28`."""
-    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.2f}"
+    return f"{count:,.0f}" if float(count).is_integer() else f"{count:,.2f}".rstrip("0")
 
 
 def interval(told: Mapping[str, object]) -> str:

@@ -153,7 +153,7 @@ def _scores(content: ReportContent) -> list[str]:
     if not content.records:
         why = content.skipped.get("evaluate")
         return [f"Nothing was scored{f': {why}' if why else ' by the run that this came from'}."]
-    said = [f"**{each.topic}.** {each.text}" for each in summary_paragraphs(content)]
+    said = [f"**{each.topic}.** {_plain(each.text)}" for each in summary_paragraphs(content)]
     rows, reasons = _score_rows(content.records)
     found = ["\n\n".join(said)]
     if rows:
