@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from phenovae.explore.planes import principal_plane
+from phenovae.explore.planes import principal_plane, umap_plane
 
 
 def test_the_first_component_is_the_line_that_points_lie_on() -> None:
@@ -31,7 +32,7 @@ def test_a_row_that_is_no_number_lies_nowhere_and_bends_nothing() -> None:
 def test_one_row_and_one_dimension_have_a_place_too() -> None:
     alone, shares = principal_plane(np.ones((1, 3), np.float32), np.ones(1, bool))
     assert alone.tolist() == [[0, 0]]
-    assert shares == (0, 0)
+    assert list(shares) == [0, 0]
     thin, _ = principal_plane(np.array([[1.0], [3.0]], np.float32), np.ones(2, bool))
     assert np.allclose(thin, [[-1, 0], [1, 0]])
 
@@ -39,7 +40,7 @@ def test_one_row_and_one_dimension_have_a_place_too() -> None:
 def test_equal_rows_share_a_place_without_a_fault() -> None:
     plane, shares = principal_plane(np.ones((4, 3), np.float32), np.ones(4, bool))
     assert np.allclose(plane, 0)
-    assert shares == (0, 0)
+    assert list(shares) == [0, 0]
 
 
 def test_many_dimensions_give_the_plane_that_few_would() -> None:
@@ -50,3 +51,14 @@ def test_many_dimensions_give_the_plane_that_few_would() -> None:
     exact, wanted = principal_plane(few, np.ones(40, bool))
     assert np.allclose(np.abs(plane), np.abs(exact), atol=1e-3)
     assert np.allclose(shares, wanted, rtol=0.03)
+
+
+@pytest.mark.slow
+def test_a_umap_has_a_place_for_all_rows_that_are_numbers_and_none_for_too_few() -> None:
+    pytest.importorskip("umap")
+    values = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    values[4] = np.nan
+    plane = umap_plane(values, 0)
+    assert np.isnan(plane[4]).all()
+    assert np.isfinite(np.delete(plane, 4, axis=0)).all()
+    assert np.isnan(umap_plane(values[:5], 0)).all()

@@ -61,7 +61,10 @@ addEventListener("DOMContentLoaded", async () => {
     choose: (row) => choose(row),
   });
   const sliders = Phenovae.sliders({ source, start, state, draw: drawPlanes, remember, fail });
-  part("plot").addEventListener("pointermove", (event) => { mouse = { x: event.clientX, y: event.clientY }; });
+  // On its way down: Bokeh lets no such event come up again.
+  part("plot").addEventListener("pointermove", (event) => {
+    mouse = { x: event.clientX, y: event.clientY };
+  }, { capture: true });
 
   const rowsAt = (at) => {
     const { examples, across } = here.points;

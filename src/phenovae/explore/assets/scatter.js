@@ -88,7 +88,7 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     place = found;
     if (place >= 0) hovered(place); else left();
   });
-  figure.on_event("mouseleave", () => {
+  element.addEventListener("pointerleave", () => {
     place = -1;
     left();
   });
