@@ -268,3 +268,15 @@ def test_a_feature_that_does_not_vary_is_left_on_its_scale() -> None:
     scaled = standard_of(values)(values)
     np.testing.assert_allclose(scaled.std(axis=0), [1.0, 0.0])
     np.testing.assert_allclose(scaled[:, 1], 0.0)
+
+
+def test_discrepancies_over_halves_are_those_of_each_pair_of_halves() -> None:
+    real, made = drawn(31, 3, 19), drawn(31, 3, 20, shift=1.0)
+    halves = draw_halves(31, 5, np.random.default_rng(21))
+    told = compare_samples({"real": real, "prior": made}, halves, [1.5], neighbours=None)
+    prior = next(row for row in told if row["sample"] == "prior")
+    each = [
+        squared_mmd_of(made[first], real[second], [1.5])[0]
+        for first, second in zip(halves.first, halves.second, strict=True)
+    ]
+    assert prior["squared_mmd"] == pytest.approx(spread_of(each).as_dict())

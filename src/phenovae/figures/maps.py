@@ -116,7 +116,8 @@ def measure_map(
     if there.any():
         norm, extend = scale_of(values[there], logarithmic=logarithmic)
         drawn = axes.scatter(
-            *ground.plane[there].T,
+            ground.plane[there, 0],
+            ground.plane[there, 1],
             c=values[there],
             cmap=_COLOURS,
             norm=norm,
@@ -134,7 +135,7 @@ def measure_map(
 def finish_bar(bar: Colorbar, label: str) -> None:
     """Give a bar of colours its label, and numbers as a person writes them."""
     bar.set_label(label)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if isinstance(bar.norm, LogNorm):
         # Powers as formulas would need the parser that names from data must not meet.
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -33,9 +33,10 @@ class Measured:
     """What a pass over cells gave.
 
     `rows` (n,) are the rows of the store that were looked at, in order. `spaces` has the features
-    of each sample by space: real cells, reconstructions and posterior draws (n, feature), row by
-    row; draws from the prior (m, feature). `kept` compares each cell with its reconstruction,
-    `otherwise` with its partner, another real cell.
+    of each sample by space: real cells and posterior draws (n, feature), row by row; those of the
+    whole alone, in their order, of reconstructions where there are posterior draws; and as many
+    draws from the prior as were chosen for the whole. `kept` compares each cell with its
+    reconstruction, `otherwise` with its partner, another real cell.
     """
 
     rows: Rows
@@ -91,9 +92,11 @@ def measure(
         for made in made_of_cells(trained, images, rows, size):
             seen.append(made.rows)
             add(REAL, made.images)
-            add(RECONSTRUCTED, made.reconstructed)
-            if made.drawn is not None:
+            if made.drawn is None:
+                add(RECONSTRUCTED, made.reconstructed)
+            else:
                 add(POSTERIOR, made.drawn)
+                add(RECONSTRUCTED, made.reconstructed[np.isin(made.rows, chosen.together)])
             kept.append(fidelity(made.images, made.reconstructed))
             others = images.images(np.array([partner[row] for row in made.rows]))
             otherwise.append(fidelity(made.images, np.nan_to_num(others)))

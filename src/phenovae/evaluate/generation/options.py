@@ -29,7 +29,7 @@ class GenerationOptions(Options):
         " taken, and told as such",
     )
     treatment_cells: int = Field(
-        24,
+        16,
         ge=0,
         description="cells of each treatment, held-out ones first, at most; 0: no figures by "
         "treatment",

@@ -18,7 +18,6 @@ from phenovae.evaluate.generation.options import FEWEST, GenerationOptions
 from phenovae.evaluate.generation.samples import (
     COMPARISONS,
     POSTERIOR,
-    PRIOR,
     REAL,
     RECONSTRUCTED,
     Record,
@@ -45,7 +44,6 @@ CONVENTION = (
     "by a bootstrap over wells. Images are means of pixels, without the noise of the likelihood, "
     "clipped to the range of the view; decoders are told no plate"
 )
-_OF_TREATMENTS = ((REAL, REAL), (RECONSTRUCTED, REAL), (POSTERIOR, REAL))
 
 
 def make_record(
@@ -119,10 +117,9 @@ def _space(
     options: GenerationOptions,
     seed: int,
 ) -> Record:
-    # As many draws from the prior as there are cells, should some of these have dropped out.
+    cells = len(samples[REAL])
     here = {
-        sample: scale(values[: len(together)] if sample == PRIOR else values[together])
-        for sample, values in samples.items()
+        sample: scale(_of_the_whole(values, cells, together)) for sample, values in samples.items()
     }
     widths = widths_of(here[REAL])
     random = generator(seed, "evaluate", "generation", "halves")
@@ -141,6 +138,14 @@ def _space(
     }
 
 
+def _of_the_whole(values: Doubles, cells: int, together: Rows) -> Doubles:
+    """Rows of the whole, of a sample that has one for each of all `cells`, or for the whole alone.
+
+    Should some cells have dropped out, there are more draws from the prior than cells.
+    """
+    return values[together] if len(values) == cells else values[: len(together)]
+
+
 def _treatment(
     cells: TreatmentCells,
     measured: Measured,
@@ -154,12 +159,14 @@ def _treatment(
     """The figures of a treatment, in the space of textures and with the widths of all cells."""
     places = _places(cells.rows, at)
     samples, scale = measured.spaces[TEXTURE], scales[TEXTURE]
+    # In a latent space of codes posteriors have nothing to draw.
+    drawn = POSTERIOR if POSTERIOR in samples else RECONSTRUCTED
     random = generator(seed, "evaluate", "generation", "halves", cells.label)
     compared = compare_samples(
-        {sample: scale(values[places]) for sample, values in samples.items() if sample != PRIOR},
+        {sample: scale(samples[sample][places]) for sample in (REAL, drawn)},
         draw_halves(len(places), options.halves, random),
         widths_of(scale(samples[REAL][together])),
-        _OF_TREATMENTS,
+        ((REAL, REAL), (drawn, REAL)),
         neighbours=None,
     )
     draws = generator(seed, "evaluate", "generation", "bootstrap", cells.label)

@@ -82,7 +82,7 @@ def compare_samples(
 
     def measured(values: Doubles) -> list[Record]:
         return [
-            over_halves(halves, _Blocks(values, start[one], start[other]).squared_mmd).as_dict()
+            spread_of(_squared_mmd(values, halves, start[one], start[other])).as_dict()
             for one, other in pairs
         ]
 
@@ -131,6 +131,26 @@ def _by_shape(
     return told
 
 
+def _squared_mmd(values: Doubles, halves: Halves, one: int, other: int) -> list[float]:
+    """MMD² of first halves of a sample and second halves of another, from a kernel over all."""
+    count = int(max(halves.first.max(), halves.second.max())) + 1
+    first, second = (np.zeros((len(halves.first), count)) for _ in range(2))
+    np.put_along_axis(first, halves.first, 1.0, axis=1)
+    np.put_along_axis(second, halves.second, 1.0, axis=1)
+    rows, columns = slice(one, one + count), slice(other, other + count)
+    within = _apart(values[rows, rows], first) + _apart(values[columns, columns], second)
+    between = ((first @ values[rows, columns]) * second).sum(axis=1) / halves.size**2
+    return [float(each) for each in within - 2 * between]
+
+
+def _apart(values: Doubles, members: Doubles) -> Doubles:
+    """Mean of a kernel over pairs of different members (division, row) of a sample."""
+    size = members.sum(axis=1)
+    total = ((members @ values) * members).sum(axis=1) - members @ np.diagonal(values)
+    found: Doubles = total / (size * (size - 1))
+    return found
+
+
 @dataclass(frozen=True)
 class _Blocks:
     """Blocks of a matrix over all samples, for the rows of one sample and of another."""
@@ -138,9 +158,6 @@ class _Blocks:
     values: Doubles
     one: int
     other: int
-
-    def squared_mmd(self, first: Rows, second: Rows) -> float:
-        return kernels.squared_mmd(*self._of(first, second))
 
     def manifolds(self, first: Rows, second: Rows, neighbours: int) -> tuple[float, float]:
         return precision_and_recall(*self._of(first, second), neighbours)

@@ -152,11 +152,10 @@ def _draw(
             behind = "" if what == "cells" else f" of {counted(cells, 'cell')}"
             usable = len(run.usable)
             some = f", drawn by chance of {usable:,}" if what == "cells" and cells < usable else ""
-            by_what = by if groups_of(placed.points, by) is not None else f"`{by}`"
             yield Drawn(
                 f"map-{what}-{method}-{readable(by)}",
                 figure,
-                f"{counted(count, what.removesuffix('s'))}{behind}{some}, by {by_what}: "
+                f"{counted(count, what.removesuffix('s'))}{behind}{some}, by {by}: "
                 f"{_NAMES[method]} of {placed.of}.{_NOTES[method]}{note}",
                 cells,
             )
