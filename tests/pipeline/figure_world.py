@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -17,11 +18,11 @@ from phenovae.cells.table import EMBEDDINGS
 from phenovae.cells.view import ViewOptions, fit_view
 from phenovae.cells.writing import StoreWriter
 from phenovae.pipeline.config import Config, write_config
-from phenovae.vae.model import make_model
+from phenovae.vae.model import VAE, make_model
 from phenovae.vae.model_files import Card, Origin, Recipe, Summary, save_model
 
 SIZE = 16
-_STRONG = 2.5  # a decoder that nobody trained hardly answers to its latents
+_STRONG, _DARK = 5.0, -1.5
 CHANNELS = ("DAPI", "Tubulin", "Actin")
 ODD = "<script>alert(1)</script> Cdk1/2 $x_1$"
 PLATES = ("P1", "P2")
@@ -53,6 +54,23 @@ def table(cells: int) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _strengthen(model: VAE, images: npt.NDArray[np.float32]) -> None:
+    """Let cells differ in their latents and latents in their pictures, as after a training."""
+    model.eval()
+    with torch.no_grad():
+        means = model.encoder(torch.from_numpy(images)).mu
+        layer = model.encoder.mu
+        spread = means.std(dim=0, correction=0).clamp_min(1e-6)
+        layer.bias.copy_((layer.bias - means.mean(dim=0)) / spread)
+        layer.weight.div_(spread[:, None])
+        for name, weights in model.decoder.named_parameters():
+            weights.mul_(0.0 if name.endswith("bias") else _STRONG)
+        weights.fill_(_DARK)  # the bias of the last layer: pictures are darker than half a range
+        if model.codebooks is not None:
+            random = np.random.default_rng(6).normal(size=model.codebooks.vectors.shape)
+            model.codebooks.vectors.copy_(torch.from_numpy(random))
 
 
 def make_run(
@@ -98,9 +116,8 @@ def make_run(
     shape = (len(channels), SIZE, SIZE)
     plates = PLATES if config.model.plates.code else ()
     made = make_model(shape, config.model, 1, len(plates))
-    with torch.no_grad():
-        for weights in made.decoder.parameters():
-            weights.mul_(_STRONG)
+    plate_of = store.table["Metadata_Plate"].tolist()
+    _strengthen(made, view.apply(store.read(np.arange(cells)), plate_of))
     summary = Summary(
         epochs=1, steps=1, kept_epoch=1, kept_by="nothing", elbo=0.0, bits_per_dimension=0.0,
         kl=0.0, active_units=0, sigma=(0.1,), sigma_at_bound=False, collapsed=False,
