@@ -203,7 +203,7 @@ def test_tiles_are_not_called_cells(
         "Tiles, and what the model keeps of them",
         "tiles found 2",
         "2 tiles (all kept)",
-        "The mechanism of a single tile of an unseen compound",
+        "the mechanism of a single tile of a compound it has not seen",
         "4 held-out tiles",
         "8 treatments, 56 tiles; profiles by",
         "tiles in the store",
