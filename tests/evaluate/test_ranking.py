@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phenovae.evaluate.neighbours import score_neighbours
+from phenovae.evaluate.neighbours import Metric, score_neighbours
 from phenovae.evaluate.ranking import rank_neighbours
+from phenovae.screen.partners import RULES
 
 
 def treatments(rows: list[tuple[str, str, str]]) -> pd.DataFrame:
@@ -61,25 +62,25 @@ def test_across_batches_neighbours_of_the_same_batch_are_left_out() -> None:
 
 @pytest.mark.parametrize("metric", ["cosine", "pearson", "euclidean"])
 @pytest.mark.parametrize("unscorable", [True, False])
-def test_the_nearest_is_the_one_that_the_score_goes_by(metric: str, unscorable: bool) -> None:
+def test_the_nearest_is_the_one_that_the_score_goes_by(metric: Metric, unscorable: bool) -> None:
     random = np.random.default_rng(3)
     rows = treatments([(f"c{n // 2}", f"m{n % 5}", str(n % 3)) for n in range(30)])
     rows["Metadata_Concentration"] = np.arange(30) + 1.0
     values = random.normal(size=(30, 6))
-    for rule in ("other-compound", "other-compound-and-batch"):
+    for rule in RULES:
         scored = score_neighbours(
             rows,
             values,
             rule,
             metric,
-            unscorable_as_candidates=unscorable,  # type: ignore[arg-type]
+            unscorable_as_candidates=unscorable,
         )
         found = rank_neighbours(
             rows,
             values,
             rule,
             metric,
-            unscorable_as_candidates=unscorable,  # type: ignore[arg-type]
+            unscorable_as_candidates=unscorable,
         )
         for row in scored.rows.to_dict("records"):
             ranking = found[row["Treatment"]]

@@ -111,7 +111,7 @@ def test_names_in_fields_are_escaped(content: ReportContent) -> None:
         ),
     )
     page = render(replace(content, fields=hostile, skipped={"train": SCRIPT}))
-    assert "<script" not in page.lower()
+    assert page.lower().count("<script") == 1  # our own
     assert page.count("&lt;script&gt;") > 20
 
 
@@ -203,7 +203,7 @@ def test_tiles_are_not_called_cells(
         "Tiles, and what the model keeps of them",
         "tiles found 2",
         "2 tiles (all kept)",
-        "The mechanism of a single tile of an unseen compound",
+        "the mechanism of a single tile of a compound it has not seen",
         "4 held-out tiles",
         "8 treatments, 56 tiles; profiles by",
         "tiles in the store",
