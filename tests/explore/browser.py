@@ -25,7 +25,7 @@ _FLAGS = (
     "--enable-unsafe-swiftshader",
 )  # fmt: skip
 _DRIVER_SAYS = "GL Driver Message"
-_PATIENCE = 60_000
+_PATIENCE = 120_000
 
 
 def executable() -> str | None:

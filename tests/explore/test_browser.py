@@ -90,9 +90,9 @@ def test_hovering_shows_the_crop_and_what_it_is(browser: Browser, address: str) 
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] + 200)
         page.wait_for_selector("#card", state="hidden")
         page.check("input[value=treatments]")
-        page.wait_for_function("document.body.dataset.shown.startsWith('treatments')")
+        page.wait_for_function("() => document.body.dataset.shown.startsWith('treatments')")
         page.mouse.move(*place_of(page, 1))
-        page.wait_for_function("document.querySelectorAll('#card canvas').length === 6")
+        page.wait_for_function("() => document.querySelectorAll('#card canvas').length === 6")
         assert "6 cells" in page.inner_text("#card")
 
 
@@ -108,7 +108,7 @@ def test_clicking_opens_the_cell_its_neighbours_and_its_verdict(
         told = answers.cell(row)
         assert page.inner_text("#name") == told["treatment"]
         page.wait_for_function(
-            "document.getElementById('field-note').textContent.includes('crops')"
+            "() => document.getElementById('field-note').textContent.includes('crops')"
         )
         page.wait_for_selector("#sliders input")
         if told["verdicts"]:
@@ -125,7 +125,7 @@ def test_a_slider_is_decoded_live_and_back_again(
     browser: Browser, address: str, answers: Answers
 ) -> None:
     with opened(browser, f"{address}#cell=7") as page:
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         first = _pixels(page, "decoded")
         slider = page.locator("#sliders input").first
         latent = int(slider.get_attribute("data-latent") or "-1")
@@ -153,7 +153,7 @@ def test_a_slider_is_decoded_live_and_back_again(
 
 def test_a_cell_is_shown_as_if_treated(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}#cell=2") as page:
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         first = _pixels(page, "decoded")
         page.select_option("#compound", IMAGE)
         doses = page.locator("#dose option").all_inner_texts()
@@ -175,7 +175,9 @@ def test_names_from_data_are_words_never_markup(browser: Browser, address: str) 
         assert page.inner_text("#name") == f"{QUOTED} 0.3 µM"
         page.fill("#find", "onerror")
         page.press("#find", "Enter")
-        page.wait_for_function("document.getElementById('name').textContent.startsWith('<img')")
+        page.wait_for_function(
+            "() => document.getElementById('name').textContent.startsWith('<img')"
+        )
         page.wait_for_selector("#near li:nth-child(8)")
         assert page.locator("img").count() == 0
         assert page.evaluate("document.title") == "odd run - phenovae"
@@ -227,7 +229,7 @@ def test_a_link_brings_all_of_a_view_back(browser: Browser, address: str) -> Non
     link = ("level=wells&plane=z:1:2&colour=z:0&palette=safe&channel=1&cell=11&z=0:1.25&way=3"
             "&share=0.5")  # fmt: skip
     with opened(browser, f"{address}#{link}") as page:
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         assert page.is_checked("input[value=wells]")
         assert page.input_value("#plane") == "z"
         assert (page.input_value("#first"), page.input_value("#second")) == ("1", "2")
@@ -239,7 +241,7 @@ def test_a_link_brings_all_of_a_view_back(browser: Browser, address: str) -> Non
         again = page.url
         page.goto("about:blank")
         page.goto(again)
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         assert page.url == again
 
 
@@ -253,7 +255,7 @@ def test_nonsense_in_a_link_is_passed_over(browser: Browser, address: str) -> No
 
 def test_palettes_and_channels_repaint_the_same_cell(browser: Browser, address: str) -> None:
     with opened(browser, f"{address}#cell=20") as page:
-        page.wait_for_function("document.getElementById('large').width === 16")
+        page.wait_for_function("() => document.getElementById('large').width === 16")
         seen = {_pixels(page, "large")}
         for control, value in (("#palette", "safe"), ("#channel", "0"), ("#channel", "2")):
             page.select_option(control, value)
@@ -265,7 +267,7 @@ def test_palettes_and_channels_repaint_the_same_cell(browser: Browser, address: 
 def test_the_page_of_files_opens_without_a_server(browser: Browser, page_of_files: str) -> None:
     with opened(browser, f"{page_of_files}#cell=20") as page:
         page.wait_for_selector("#near li:nth-child(8)")
-        page.wait_for_function("document.getElementById('decoded').width === 16")
+        page.wait_for_function("() => document.getElementById('decoded').width === 16")
         assert "precomputed" in page.inner_text("#latents-note")
         assert "precomputed" in page.inner_text("#said")
         assert _brightness(page, "large") > 1
@@ -276,12 +278,14 @@ def test_the_page_of_files_opens_without_a_server(browser: Browser, page_of_file
         page.wait_for_function(CHANGED, arg=first)
         assert "precomputed" in page.inner_text("#made")
         page.locator("#share").fill("1")
-        page.wait_for_function("document.getElementById('made').textContent.includes('100 %')")
+        page.wait_for_function(
+            "() => document.getElementById('made').textContent.includes('100 %')"
+        )
         page.mouse.move(*place_of(page, 30))
         page.wait_for_selector("#card:not([hidden]) canvas")
         assert "phenovae explore" in page.inner_text("#field-note")
         page.check("input[value=treatments]")
-        page.wait_for_function("document.body.dataset.shown.startsWith('treatments')")
+        page.wait_for_function("() => document.body.dataset.shown.startsWith('treatments')")
         shot(page, "files")
 
 
@@ -290,7 +294,7 @@ def test_a_small_dark_screen_has_all_of_it_and_scrolls_one_way(
 ) -> None:
     with opened(browser, f"{address}#cell=20", width=420, scheme="dark") as page:
         page.wait_for_selector("#near li:nth-child(8)")
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 420
         ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")

@@ -27,7 +27,7 @@ def copied(odd_run: Path, tmp_path: Path) -> Path:
 
 def test_wells_and_treatments_are_means_of_their_cells(answers: Answers, odd_run: Path) -> None:
     cells = pd.read_parquet(odd_run / paths.EMBEDDINGS)
-    latents = [name for name in cells if name.startswith("z_")]
+    latents = [str(name) for name in cells if str(name).startswith("z_")]
     wells = answers.points.levels["wells"]
     wanted = cells.groupby(["Metadata_Plate", "Metadata_Well"])[latents].mean()
     for at, well in wells.table.iterrows():
@@ -60,7 +60,7 @@ def test_of_many_cells_every_treatment_keeps_its_share_and_means_stay(odd_run: P
     assert few.cells.total == few.cells_in_run == len(opened.store)
     assert np.bincount(few.treatment_of[few.cells.rows]).tolist() == [3] * 8
     assert np.array_equal(few.levels["wells"].values, whole.levels["wells"].values)
-    places = [whole.place_of(int(row)) for row in few.cells.rows]
+    places = np.array([whole.place_of(int(row)) for row in few.cells.rows], dtype=np.int64)
     assert np.array_equal(few.cells.values, whole.cells.values[places])
     assert few.cells.table["Metadata_File"].tolist() == [
         opened.store.table["Metadata_File"].iloc[row] for row in few.cells.rows

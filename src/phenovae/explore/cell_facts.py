@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phenovae.base.errors import InputError
-from phenovae.explore.levels import Points
+from phenovae.explore.levels import WELL, Points
 from phenovae.explore.nearness import nearest_cells
 from phenovae.explore.packing import Json
 from phenovae.explore.verdicts import Verdicts, profile_values, treatment_names
@@ -27,6 +27,7 @@ class CellFacts:
     def __init__(self, points: Points, verdicts: Verdicts) -> None:
         self._points = points
         self._verdicts = verdicts
+        self._told: dict[str, list[Json]] = {}
 
     def place(self, row: int) -> int:
         """The place of a row among the shown cells. Raises InputError where it is not shown."""
@@ -48,7 +49,7 @@ class CellFacts:
             "measures": _values(cell, (_MEASURED,)),
             "neighbours": [
                 {**each.told(), **self._name_of(each.place)}
-                for each in nearest_cells(self._points.cells, place)
+                for each in nearest_cells(self._points.cells, place, self._well_numbers)
             ],
             "among": len(self._points.cells),
             "dimensions": int(self._points.cells.values.shape[1]),
@@ -56,7 +57,7 @@ class CellFacts:
             "treatment_place": self._treatment_place(row),
             "well_place": self._wells.get((cell["Metadata_Plate"], cell["Metadata_Well"])),
             "profile": self._profile(row),
-            "verdicts": self._verdicts.told(treatment) if treated else [],
+            "verdicts": self._verdicts_on(treatment) if treated else [],
             "why_no_verdict": self._verdicts.missing if treated else _CONTROL,
         }
 
@@ -68,8 +69,19 @@ class CellFacts:
     @cached_property
     def _wells(self) -> dict[tuple[object, object], int]:
         table = self._points.levels["wells"].table
-        names = zip(table["Metadata_Plate"], table["Metadata_Well"], strict=True)
+        names = zip(*(table[name] for name in WELL), strict=True)
         return {name: at for at, name in enumerate(names)}
+
+    @cached_property
+    def _well_numbers(self) -> npt.NDArray[np.int64]:
+        numbers = self._points.cells.table.groupby(WELL, sort=False, observed=True).ngroup()
+        return numbers.to_numpy().astype(np.int64)
+
+    def _verdicts_on(self, treatment: str) -> list[Json]:
+        # A page of files asks for thousands of cells, of far fewer treatments.
+        if treatment not in self._told:
+            self._told[treatment] = self._verdicts.told(treatment)
+        return self._told[treatment]
 
     def _treatment_place(self, row: int) -> int | None:
         mine = self._points.treatment_of[row]

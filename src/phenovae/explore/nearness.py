@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from phenovae.explore.levels import Level
 from phenovae.explore.packing import Json
@@ -27,8 +28,13 @@ class Near:
         return {"row": self.row, "distance": self.distance, "same_well": self.same_well}
 
 
-def nearest_cells(cells: Level, place: int, count: int = NEIGHBOURS) -> list[Near]:
-    """The shown cells nearest to the one at `place`, by Euclidean distance of embeddings."""
+def nearest_cells(
+    cells: Level, place: int, wells: npt.NDArray[np.integer], count: int = NEIGHBOURS
+) -> list[Near]:
+    """The shown cells nearest to the one at `place`, by Euclidean distance of embeddings.
+
+    `wells` number the wells of the cells.
+    """
     away = np.empty(len(cells))
     for start in range(0, len(cells), _BLOCK):
         apart = cells.values[start : start + _BLOCK] - cells.values[place]
@@ -39,14 +45,12 @@ def nearest_cells(cells: Level, place: int, count: int = NEIGHBOURS) -> list[Nea
     if not count:
         return []
     near = np.argpartition(away, count - 1)[:count]
-    wells = cells.table[["Metadata_Plate", "Metadata_Well"]]
-    mine = wells.iloc[place]
     return [
         Near(
             int(each),
             int(cells.rows[each]),
             float(np.sqrt(away[each])),
-            bool((wells.iloc[each] == mine).all()),
+            bool(wells[each] == wells[place]),
         )
         for each in near[np.argsort(away[near], kind="stable")]
     ]

@@ -68,6 +68,10 @@ Phenovae.sliders = ({ source, start, state, draw, remember, fail }) => {
     input.max = String(Math.ceil(reach * 10) / 10);
     input.step = source.live ? "0.05" : "any";
     input.dataset.latent = String(latent);
+    // The label would else be that of the output, which stands first in it.
+    input.id = `latent-${latent}`;
+    label.htmlFor = input.id;
+    output.htmlFor = input.id;
     const show = () => { output.textContent = Number(input.value).toFixed(2); };
     input.value = String(state.z.has(latent) ? state.z.get(latent) : mean);
     show();
