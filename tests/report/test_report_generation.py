@@ -69,7 +69,7 @@ def test_sentences_say_what_is_beyond_chance_and_what_is_not(told: Told) -> None
     assert "mean SSIM of 0.71 and a PSNR of 27.3 dB" in kept
     assert "would have 0.20 and 15.0 dB" in kept
     assert "no further than chance: halves of the real cells are at most 0.0097 apart" in rebuilt
-    assert "are 0.4 (MMD² of textures) from real cells, more than chance" in sampled
+    assert "are 0.400 (MMD² of textures) from real cells, more than chance" in sampled
     assert "from reconstructions, more than chance" in decoded
     assert shares.startswith("12\N{NO-BREAK SPACE}% of samples from the prior look like real")
     assert "80\N{NO-BREAK SPACE}%" in shares
@@ -89,7 +89,7 @@ def test_tables_mark_the_floors_and_escape_names(told: Told, full_content: Repor
     assert fidelity.rows[-1][0] == "all"
     assert space.strong == {0, 3}
     assert "75 principal components" in space.caption
-    assert space.rows[2][3] == "0.0900 [0.0800, 0.1]"
+    assert space.rows[2][3] == "0.0900 [0.0800, 0.100]"
     assert "1,234" in space.rows[0][5] or "1,235" in space.rows[0][5]
     assert part.treatments is not None
     assert part.treatments.rows[0][:3] == (NAME, "", "24 (3)")

@@ -273,15 +273,14 @@ def _number(value: object, digits: int) -> str:
 
 
 def _small(value: float) -> str:
-    """Three figures, or thousandths of what is near 0: an estimate of 0 has no figures to show."""
-    shown = (
-        f"{value:.4f}"
-        if abs(value) < 0.1
-        else f"{value:,.3g}"
-        if abs(value) < 100
-        else (f"{value:,.0f}")
+    """Three or four decimals of what is small, fewer of what is large; 0 has no sign."""
+    digits = next(
+        (digits for below, digits in ((0.1, 4), (10, 3), (100, 1)) if abs(value) < below), 0
     )
-    return shown.replace("-", "−")
+    shown = f"{value:,.{digits}f}"
+    return (
+        shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown.replace("-", "−")
+    )
 
 
 def _with_interval(told: Told, digits: int | None) -> str:
