@@ -32,7 +32,7 @@ def pixels_of(figure: Figure) -> Pixels:
 
 
 def words(figure: Figure) -> list[Text]:
-    return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+    return [text for text in figure.findobj(Text) if text.get_text()]
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
@@ -113,9 +113,10 @@ def test_large_images_are_made_smaller_by_means_of_blocks() -> None:
 @pytest.mark.parametrize("doses", [[0.1, 1.0, 10.0], [0.3], [0.0, 1.0], [1.0, 1.1, 1.2, 50.0]])
 def test_axes_of_doses_are_written_as_numbers_and_do_not_overlap(doses: list[float]) -> None:
     count = len(doses)
+    means = np.random.default_rng(0).normal(size=(count, 2))
     way = Way(
-        "taxol", np.array(doses), np.random.default_rng(0).normal(size=(count, 2)),
-        np.arange(count) + 1.0, [5] * count, np.ones(count),
+        "taxol", np.array(doses), means,
+        np.arange(1, count + 1, dtype=np.float64), [5] * count, np.ones(count),
     )  # fmt: skip
     figure = ways([way], np.random.default_rng(1).normal(size=(30, 2)), (0.5, 0.25))
     assert overlapping(figure) == []

@@ -102,8 +102,9 @@ def _row(record: Record, label: str, y: float) -> Row:
     chance = record.get("null_mean", record.get("chance"))
     known = float(chance) if isinstance(chance, int | float) else None
     correct = record.get("correct")
-    counted = metric == str(record["metric"]) and isinstance(correct, int | float)
-    of = f"{tally(correct)} of {record['total']} = " if counted else ""
+    of = ""
+    if metric == str(record["metric"]) and isinstance(correct, int | float):
+        of = f"{tally(correct)} of {record['total']} = "
     luck = f"; by chance {percent(known, 0)}" if known is not None else ""
     return Row(
         y=y,

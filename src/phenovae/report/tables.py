@@ -159,11 +159,13 @@ def _score_row(record: Mapping[str, object]) -> tuple[str, ...]:
     if isinstance(value, int | float):
         correct = record.get("correct")
         share = percent(value)
-        counted = isinstance(correct, int | float) and not probe
+        counted = ""
+        if isinstance(correct, int | float) and not probe:
+            counted = f"{tally(correct)} of {record['total']} = "
         if record.get("headline") == "macro_compound":
             shown = f"{share}, mean over compounds"
         else:
-            shown = f"{tally(correct)} of {record['total']} = {share}" if counted else share
+            shown = f"{counted}{share}"
         unscorable = listed(record.get("unscorable"))
         if unscorable:
             things = plural(len(unscorable), "mechanism" if probe else "treatment")
