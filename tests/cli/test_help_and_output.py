@@ -13,8 +13,8 @@ from phenovae.cli.main import app
 
 VERBS = (
     "demo", "run", "config", "download", "sites", "illuminate", "segment", "crop", "import",
-    "train", "diagnose", "embed", "profile", "evaluate", "protocols", "compare", "report", "ablate",
-    "twin", "audit", "doctor", "repro", "inspect", "export", "export-crops",
+    "train", "join", "diagnose", "embed", "profile", "evaluate", "protocols", "compare", "report",
+    "ablate", "twin", "audit", "doctor", "repro", "inspect", "export", "export-crops",
 )  # fmt: skip
 
 HEAVY = (
