@@ -15,8 +15,8 @@ from tests.pipeline.runs import call
 from phenovae.base.errors import TrainingError, UsageError
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.several_nodes import join, node_of_slurm, open_meeting
+from phenovae.vae.hello import ADDRESS, NOTE, Hello
 from phenovae.vae.joining import find_meeting
-from phenovae.vae.meeting import ADDRESS, NOTE, Hello
 
 _TWO = ("--set", "train.nodes=2")
 

@@ -264,7 +264,7 @@ def test_cells_with_missing_pixels_are_left_out_and_counted(toy: ModuleType, cop
 def test_a_likelihood_without_sigma_is_told_as_not_applicable(
     toy: ModuleType, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phenovae.vae.diagnosis._gaussian", lambda _: None)
+    monkeypatch.setattr("phenovae.vae.diagnosis.gaussian_of", lambda _: None)
     told = examine(copied, toy.ToyImages(), toy.VALIDATION_ROWS, SMALL, held_out=True)
     calibration = told["calibration"]
     assert isinstance(calibration, dict)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from phenovae.base.errors import TrainingError, UsageError
+from phenovae.vae.hello import ADDRESS, NOTE, Hello
 from phenovae.vae.joining import Ended, Member, find_meeting
-from phenovae.vae.meeting import ADDRESS, NOTE, Hello, Meeting
+from phenovae.vae.meeting import Meeting
 from phenovae.vae.wire import GoneError, Wire, is_proven, proof
 
 _HERE = "127.0.0.1"

@@ -20,9 +20,10 @@ import pytest
 from tests.vae.toy import TRAINING_ROWS, VALIDATION_ROWS, ToyImages, recipe
 
 from phenovae.base.errors import TrainingError, UsageError
+from phenovae.vae.hello import ADDRESS, Hello
 from phenovae.vae.job import Job
 from phenovae.vae.joining import Member, find_meeting
-from phenovae.vae.meeting import ADDRESS, Hello, Meeting
+from phenovae.vae.meeting import Meeting
 from phenovae.vae.model_files import Recipe
 from phenovae.vae.nodes import take_part
 from phenovae.vae.training import train_job, work_on

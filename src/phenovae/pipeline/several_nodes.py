@@ -11,8 +11,9 @@ from phenovae.base.errors import PhenovaeError, TrainingError, UsageError
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.journal import versions
+from phenovae.vae.hello import Hello, own_address
 from phenovae.vae.joining import Ended, Member, find_meeting
-from phenovae.vae.meeting import Hello, Meeting, own_address
+from phenovae.vae.meeting import Meeting
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 5

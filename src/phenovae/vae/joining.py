@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phenovae.base.errors import InputError, PhenovaeError, TrainingError, UsageError
 from phenovae.base.files import read_json
-from phenovae.vae.meeting import NOTE, Hello, node_name
+from phenovae.vae.hello import NOTE, Hello, node_name
 from phenovae.vae.wire import GoneError, Message, Wire, proof
 
 _AGAIN = 1.0
