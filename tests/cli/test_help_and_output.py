@@ -14,7 +14,8 @@ from phenovae.cli.main import app
 VERBS = (
     "demo", "run", "config", "download", "sites", "illuminate", "segment", "crop", "import",
     "train", "diagnose", "generation", "embed", "profile", "evaluate", "protocols", "compare",
-    "report", "ablate", "twin", "audit", "doctor", "repro", "inspect", "export", "export-crops",
+    "report", "figures", "ablate", "twin", "audit", "doctor", "repro", "inspect", "export",
+    "export-crops",
 )  # fmt: skip
 
 HEAVY = (

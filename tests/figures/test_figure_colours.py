@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
 from phenovae.figures.colours import (
+    FIELD,
+    SAFE,
+    Palette,
     bright,
     channel_colours,
     channel_inks,
@@ -86,3 +91,64 @@ def test_marks_do_not_hang_on_the_order_of_names() -> None:
 def test_names_with_numbers_stand_in_the_order_of_the_numbers() -> None:
     assert in_order(["Week10", "Week2", "Week1", "Week2", ""]) == ["", "Week1", "Week2", "Week10"]
     assert in_order(["10", "9x", "a1"]) == ["9x", "10", "a1"]
+
+
+# Linear light as dichromats see it, severity 1 (Machado, Oliveira & Fernandes 2009, table 1).
+_SEEN = {
+    "everyone": np.eye(3),
+    "deuteranopes": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "protanopes": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+}
+
+
+def _least_difference(palette: Palette, eyes: str) -> float:
+    """The least difference (CIE76) of two stains, each bright or at 60 % of its brightness."""
+    stains = np.array(channel_colours(FIELD_ORDER, palette))
+    shades = np.stack([stains, 0.6 * stains])
+    light = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(light @ _SEEN[eyes].T, 0, 1)
+    shown = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = rgb2lab(shown)
+    return min(
+        float(np.linalg.norm(lab[bright_one, one] - lab[bright_other, other]))
+        for one, other in itertools.combinations(range(3), 2)
+        for bright_one, bright_other in itertools.product(range(2), repeat=2)
+    )
+
+
+@pytest.mark.parametrize("eyes", list(_SEEN))
+def test_the_safe_palette_is_told_apart_by_all_eyes(eyes: str) -> None:
+    assert _least_difference("safe", eyes) > 45
+
+
+def test_the_palette_of_the_field_is_not_told_apart_by_dichromats() -> None:
+    assert _least_difference("field", "everyone") > 45
+    assert min(_least_difference("field", eyes) for eyes in ("deuteranopes", "protanopes")) < 20
+
+
+def test_both_palettes_know_the_same_stains_and_give_five_channels_five_colours() -> None:
+    assert set(SAFE) == set(FIELD)
+    for palette in get_args(Palette):
+        assert len(set(channel_colours(["DAPI", "Mito", "ER", "RNA", "AGP"], palette))) == 5
+
+
+def test_unless_asked_the_colours_are_the_fields() -> None:
+    images = np.random.default_rng(0).random((2, 3, 8, 8))
+    assert np.array_equal(
+        composite(images, FIELD_ORDER), composite(images, FIELD_ORDER, palette="field")
+    )
+    assert not np.array_equal(
+        composite(images, FIELD_ORDER), composite(images, FIELD_ORDER, palette="safe")
+    )

@@ -30,7 +30,9 @@ SAFE: dict[str, RGB] = {
     "tubulin": (0.45, 0.8, 0.8),
     "actin": (1.0, 0.6, 0.0),
 }
-_SAFE_OTHERS: tuple[RGB, ...] = ((0.95, 0.95, 0.4), (0.75, 0.75, 0.75), (0.55, 0.3, 0.75))
+_SAFE_OTHERS: tuple[RGB, ...] = (
+    (0.95, 0.95, 0.4), (0.75, 0.75, 0.75), (0.55, 0.3, 0.75), (0.75, 0.4, 0.1)
+)  # fmt: skip
 _INK_SHADE = 0.72
 
 # Twelve colours of unlike hue and lightness, for marks on white; shapes go with them, so that

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phenovae.figures.colours import Palette
-from phenovae.figures.drawing import in_house_style, name_text
+from phenovae.figures.drawing import in_house_style
 from phenovae.figures.sheets import Images, Row, painted, sheet
 
 Relation = Literal["same well", "same compound", "other compound"]
@@ -44,9 +44,9 @@ def neighbours(
                 np.stack(pictures),
                 "",
                 below=[
-                    f"{name_text(name, 20)}\nthe cell",
+                    f"{name}\nthe cell",
                     *(
-                        f"{name_text(treatment, 20)}\n{relation}, {distance:.2g}"
+                        f"{treatment}\n{relation}\n{distance:.2g} away"
                         for treatment, relation, distance in words
                     ),
                 ],

@@ -26,7 +26,7 @@ def sensitivities(
     A group has a title, a unit and values (dimension, channel, height, width), none below 0.
     """
     down, across = len(labels), len(channels)
-    left, gap, head, foot = 1.35, 0.22, 0.62, 0.72
+    left, gap, head, foot = 1.35, 0.24, 0.5, 0.72
     wide = left + len(groups) * (across * _TILE + gap)
     tall = head + down * _TILE + foot
     figure = new_figure(wide, tall, arranged=False)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from phenovae.figures.colours import Palette, composite
-from phenovae.figures.drawing import INK, RASTER_DPI, SOFT, new_figure
+from phenovae.figures.drawing import INK, RASTER_DPI, SOFT, name_text, new_figure
 
 Images = npt.NDArray[np.floating]
 Pictures = npt.NDArray[np.float64]
@@ -24,10 +24,12 @@ GAMMA = 0.75
 _WIDE = 1700
 _GAP, _GROUP_GAP = 6, 24
 _EDGE = 10
-_HEADING, _BELOW = 34, 46
-_LETTER = 10.5
+_HEADING, _BELOW = 26, 23
+# The width of a letter, on average and with room to spare, as a share of its size.
+_LETTER_SHARE = 0.64
 _LARGEST = 256
 _SMALLEST = 56
+_LARGE = 200
 
 
 @dataclass(frozen=True)
@@ -76,21 +78,21 @@ def shrunk(images: Images) -> Pictures:
     return means
 
 
-def sheet(rows: Sequence[Row], title: str = "", key: str = "") -> Figure:
+def sheet(rows: Sequence[Row], key: str = "") -> Figure:
     """Rows of pictures of one size as a figure; `key` is a line of words at the foot."""
     height, width = rows[0].pictures.shape[1:3]
     across = max(len(row.pictures) for row in rows)
     side = max(height, width)
     times = max(1, round(_WIDE / across / side), -(-_SMALLEST // side))
-    times = min(times, max(1, 260 // side))
+    times = min(times, max(1, _LARGE // side))
     labels = _label_room([row.label for row in rows])
     wide = across * (width * times + _GAP) - _GAP
-    tops, top = [], _EDGE + (40 if title else 0)
+    tops, top = [], _EDGE
     for number, row in enumerate(rows):
         top += (_GROUP_GAP if row.opens else _GAP) if number else 0
-        top += _HEADING * _lines(row.headings)
+        top += _HEADING * lines + 8 if (lines := _lines(row.headings)) else 0
         tops.append(top)
-        top += height * times + _BELOW * _lines(row.below) * 7 // 10
+        top += height * times + (_BELOW * lines + 12 if (lines := _lines(row.below)) else 0)
     full = labels + wide + _EDGE, top + _EDGE + (40 if key else 0)
     figure = new_figure(full[0] / RASTER_DPI, full[1] / RASTER_DPI, arranged=False)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -118,12 +120,13 @@ def sheet(rows: Sequence[Row], title: str = "", key: str = "") -> Figure:
             center = left + width * times / 2
             if number < len(row.headings):
                 axes.text(
-                    center, place - 8, row.headings[number],
+                    center, place - 8, _fitting(row.headings[number], width * times, 8),
                     ha="center", va="bottom", fontsize=8, color=INK, linespacing=1.2,
                 )  # fmt: skip
             if number < len(row.below):
+                words = _fitting(row.below[number], width * times, 6.5)
                 axes.text(
-                    center, place + height * times + 5, row.below[number],
+                    center, place + height * times + 5, words,
                     ha="center", va="top", fontsize=6.5, color=SOFT, linespacing=1.15,
                 )  # fmt: skip
             if number < len(row.frames) and row.frames[number]:
@@ -133,11 +136,15 @@ def sheet(rows: Sequence[Row], title: str = "", key: str = "") -> Figure:
                         fill=False, edgecolor=row.frames[number], linewidth=2.2,
                     )
                 )  # fmt: skip
-    if title:
-        axes.text(labels, _EDGE, title, ha="left", va="top", fontsize=10, color=INK)
     if key:
         axes.text(labels, full[1] - _EDGE, key, ha="left", va="bottom", fontsize=8, color=SOFT)
     return figure
+
+
+def _fitting(text: str, wide: int, size: float) -> str:
+    """Words cut line by line so that they stay within so many pixels of the picture."""
+    letters = max(4, int(wide / (size * _LETTER_SHARE * RASTER_DPI / 72)))
+    return "\n".join(name_text(line, letters) for line in text.split("\n"))
 
 
 def _lines(texts: Sequence[str]) -> int:
@@ -146,4 +153,4 @@ def _lines(texts: Sequence[str]) -> int:
 
 def _label_room(labels: Sequence[str]) -> int:
     longest = max(len(line) for label in labels for line in label.split("\n"))
-    return int(longest * _LETTER * 1.25) + 26 if longest else _EDGE
+    return int(longest * 9 * _LETTER_SHARE * RASTER_DPI / 72) + 26 if longest else _EDGE

@@ -116,7 +116,7 @@ def ways(shown: Sequence[Way], untreated: Doubles, shares: tuple[float, float]) 
     _frame(left, untreated, shown)
     left.set_xlabel(f"direction 1 [SD of latents] ({100 * shares[0]:.0f} % of shifts)")
     left.set_ylabel(f"direction 2 [SD of latents] ({100 * shares[1]:.0f} %)")
-    right.set_xscale("log")
+    _dose_axis(right, np.concatenate([way.doses for way in shown]))
     right.set_ylim(bottom=0)
     right.set_xlabel("concentration [µM]")
     right.set_ylabel("distance from untreated [SD of latents]")
@@ -131,6 +131,21 @@ def ways(shown: Sequence[Way], untreated: Doubles, shares: tuple[float, float]) 
         fontsize=8.5,
     )
     return figure
+
+
+def _dose_axis(axes: Axes, doses: Doubles) -> None:
+    """A logarithmic axis with the doses themselves written, as many as there is room for."""
+    places = np.unique(doses)
+    if places[0] <= 0:
+        return
+    axes.set_xscale("log")
+    room = np.log10(places[-1] / places[0]) / 16
+    written = [places[-1]]
+    for place in places[-2::-1]:
+        if np.log10(written[-1] / place) >= room:
+            written.append(place)
+    axes.set_xticks(written, [f"{place:g}" for place in written])
+    axes.set_xticks([], minor=True)
 
 
 def _frame(axes: Axes, untreated: Doubles, shown: Sequence[Way]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ def interpolations(
     """
     steps = len(ways[0][1])
     shares = [f"{100 * step / (steps - 1):.0f} %" for step in range(steps)]
-    headings = [name_text(names[0], 15), *shares, name_text(names[1], 15)]
+    headings = [_folded(names[0]), *shares, _folded(names[1])]
     rows = [
         Row(
             _between(
@@ -143,6 +144,13 @@ def _between(
     inner: npt.NDArray[np.float64], ends: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     return np.concatenate([ends[:1], inner, ends[1:]])
+
+
+def _folded(name: str) -> str:
+    """Words on as many lines as they need, so that a narrow picture can bear them."""
+    return "\n".join(
+        part for line in name.split("\n") for part in wrap(line, 10, break_long_words=False)[:2]
+    )
 
 
 def _signed(value: float) -> str:

@@ -16,6 +16,8 @@ from phenovae.vae.model_files import TrainedModel
 from phenovae.vae.plates import codes_of
 from phenovae.vae.validation import to_device
 
+_DARKEST = np.float32(0.01)
+
 
 def picture_by_gradient(
     trained: TrainedModel,
@@ -74,8 +76,12 @@ def picture_by_traversal(
 def latent_by_pixel(trained: TrainedModel, images: Pixels, dimensions: Sequence[int]) -> Pixels:
     """How each of some posterior means changes with every pixel, as `picture_by_gradient` is laid.
 
-    The derivative [units of the latent per view's range] at images (n, channel, height, width).
+    The derivative [units of the latent per view's range] at images (n, channel, height, width). An
+    encoder that sees the shape takes roots of pixels, whose slope at 0 is infinite: for it, pixels
+    are 0.01 at least.
     """
+    if trained.card.recipe.model.sees == "shape":
+        images = np.maximum(images, _DARKEST)
     found = np.empty((len(images), len(dimensions), *trained.shape), np.float32)
     with torch.enable_grad():
         seen = to_device(images, trained.device).requires_grad_()

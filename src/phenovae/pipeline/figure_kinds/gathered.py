@@ -246,13 +246,16 @@ class Gathered:
     def cells(self, kind: str, count: int, rows: Rows | None = None) -> Rows:
         """Rows of the cells to show: those that were asked for, else `count` drawn by chance.
 
-        They are drawn of `rows`, by default of `held_out`, and come in the order of the store.
+        They are drawn of `rows`, by default of `held_out`, one of every compound before a second of
+        any, and come in the order of the store.
         """
         if self.wanted.cells:
             return self._named(self.wanted.cells)
         some = self.held_out[0] if rows is None else rows
-        drawn = self.random(kind, "cells").choice(some, min(count, len(some)), replace=False)
-        return np.sort(drawn)
+        mixed = self.random(kind, "cells").permutation(some)
+        compounds = self.table["Metadata_Compound"].iloc[mixed]
+        rank = compounds.groupby(compounds).cumcount().to_numpy()
+        return np.sort(mixed[np.argsort(rank, kind="stable")[:count]])
 
     def pixels(self, rows: Rows) -> Pixels:
         """Crops (n, channel, height, width) as the model sees them, float32 in [0, 1]."""

@@ -21,7 +21,7 @@ from phenovae.pipeline.figure_kinds.words import (
 )
 from phenovae.vae.latent_paths import linear, spherical
 
-_STEPS = 9
+_STEPS = 11
 _FRAMES = 24
 _PAIRS = 2
 _WAYS = (("linear", linear), ("spherical", spherical))
@@ -42,12 +42,20 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
         names = treatment_of(run, start), treatment_of(run, end)
         yield Drawn(
             "interpolation" if number == 0 else f"interpolation-{number + 1}",
-            interpolations(ways, ends, names, run.channels, run.limits, run.palette),
+            interpolations(
+                ways,
+                ends,
+                (treatment_of(run, start, "\n"), treatment_of(run, end, "\n")),
+                run.channels,
+                run.limits,
+                run.palette,
+            ),
             f"From a cell of {names[0]} to one of {names[1]}{width(run)}: the crops at both ends, "
             "and between them what the model makes of the latents on the line between their "
             "posterior means, and on the arc about the origin; then each channel of the line."
             f"{of_codes(run)} {usual_brightness(run)}",
             2,
+            leading=number == 0,
         )
         frames = run.trained.decode(spherical(first, last, _FRAMES), plates)
         moving.append(painted(frames, run.channels, run.limits, run.palette))

@@ -15,12 +15,14 @@ class Drawn:
     """A picture: a figure, or the bytes of a GIF that moves.
 
     `name` is that of its file, without folder and suffix; `cells` is the number of cells behind it.
+    `leading` pictures stand for their kind where there is room for few, as in a gallery.
     """
 
     name: str
     picture: Figure | bytes
     caption: str
     cells: int
+    leading: bool = True
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ def _prior(run: Gathered) -> Iterator[Drawn]:
         prior_samples(run.trained.decode(latents), run.channels, run.limits, run.palette),
         f"{counted(len(latents), 'image')} that the model makes of latents drawn from the prior"
         f"{' (every code as likely)' if codes else ''}: all channels together, then each channel "
-        f"of the first row. {usual_brightness(run)}",
+        f"of the first row. Where they look unlike cells, cells do not lie where the prior has "
+        f"them. {usual_brightness(run)}",
         0,
     )
 

@@ -39,6 +39,11 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
         if trained.model.codebooks is not None
         else ""
     )
+    roots = (
+        " For the last, pixels are 1 % of the range at least, since this encoder takes their roots."
+        if trained.card.recipe.model.sees == "shape"
+        else ""
+    )
     yield Drawn(
         "sensitivity",
         sensitivities(
@@ -52,7 +57,7 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
         ),
         "How strongly pixels answer to the most used latents, and latents to pixels, without "
         f"sign, as means over {cells_shown(run, len(rows))}. SD: standard deviation of a latent "
-        f"over cells.{codes}",
+        f"over cells.{codes}{roots}",
         len(rows),
     )
     yield Drawn(

@@ -45,9 +45,9 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
     for each in found:
         name = f"trajectory-{slug(each.compound)}"
         while name in names:
-            name += "-"
+            name += "-2"
         names.add(name)
-        yield from _cells(run, each, untreated, name)
+        yield from _cells(run, each, untreated, name, leading=len(names) == 1)
     yield _means(run, found, untreated)
 
 
@@ -74,7 +74,9 @@ def _moved(run: Gathered, treatment: Treatment, untreated: Posteriors) -> _Moved
     return _Moved(treatment.name, shifts, parts)
 
 
-def _cells(run: Gathered, moved: _Moved, untreated: Posteriors, name: str) -> Iterator[Drawn]:
+def _cells(
+    run: Gathered, moved: _Moved, untreated: Posteriors, name: str, *, leading: bool
+) -> Iterator[Drawn]:
     random = run.random("trajectories", "shown", moved.compound)
     if run.wanted.cells:
         rows = run.cells("trajectories", 0)
@@ -126,6 +128,7 @@ def _cells(run: Gathered, moved: _Moved, untreated: Posteriors, name: str) -> It
             ),
             caption + alone,
             behind,
+            leading=leading and channel is None,
         )
     frames = []
     for before, after in pairwise(steps):
@@ -143,6 +146,7 @@ def _cells(run: Gathered, moved: _Moved, untreated: Posteriors, name: str) -> It
         f"The same cells from untreated to the highest dose of {moved.compound} through all others "
         f"and back. {caption}",
         behind,
+        leading=leading,
     )
 
 

@@ -18,7 +18,7 @@ from phenovae.vae.latent_paths import traversal
 
 _DIMENSIONS = 8
 _OFFSETS = np.linspace(-2.5, 2.5, 11)
-_FRAMES = np.linspace(-2.5, 2.5, 21)
+_FRAMES = np.linspace(-2.5, 2.5, 13)
 
 
 def labels_of(run: Gathered, dimensions: list[int]) -> list[str]:
@@ -81,6 +81,7 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
                 ),
                 caption + alone,
                 len(found),
+                leading=place == 0 and channel is None,
             )
         moving = _images(run, row, dimensions, _FRAMES)
         frames = [
@@ -93,6 +94,7 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
             to_gif(there_and_back(frames)),
             f"{caption} From left to right and top to bottom: latents {order}.",
             len(found),
+            leading=place == 0,
         )
 
 

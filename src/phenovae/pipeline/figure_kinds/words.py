@@ -35,13 +35,13 @@ def usual_brightness(run: Gathered) -> str:
     return brightness(counted(min(64, len(rows)), f"{side}cell"))
 
 
-def treatment_of(run: Gathered, row: int) -> str:
+def treatment_of(run: Gathered, row: int, between: str = " ") -> str:
     """The treatment of a cell as a person writes it: `taxol 0.3 µM`, or the control's name."""
     found = run.table.iloc[row]
     name = str(found["Metadata_Compound"])
     if found["Metadata_Role"] == Role.NEGATIVE_CONTROL:
         return name
-    return f"{name} {dose_text(float(found['Metadata_Concentration']))} µM"
+    return f"{name}{between}{dose_text(float(found['Metadata_Concentration']))} µM"
 
 
 def of_codes(run: Gathered) -> str:
