@@ -15,6 +15,7 @@ from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered, W
 from phenovae.pipeline.figure_kinds.quantities import (
     CONTROL,
     UNKNOWN,
+    Points,
     groups_of,
     measure_of,
     points_of_cells,
@@ -99,6 +100,13 @@ def test_wells_and_treatments_are_of_usable_cells_alone(run: Gathered) -> None:
     np.testing.assert_array_equal(measure_of(run, wells, "cells").values, [3] * 6)
     np.testing.assert_array_equal(measure_of(run, treatments, "cells").values, [6] * 3)
     np.testing.assert_allclose(measure_of(run, wells, "flagged").values, [25] * 6)
+
+
+def test_counts_that_differ_by_far_are_coloured_by_their_logarithm(run: Gathered) -> None:
+    even = points_of_wells(run)
+    assert not measure_of(run, even, "cells").logarithmic
+    uneven = Points("well", even.metadata, np.array([0] * 40 + [1, 2, 3, 4, 5]))
+    assert measure_of(run, uneven, "cells").logarithmic
 
 
 def test_groups_tell_controls_and_what_is_not_known(run: Gathered) -> None:

@@ -25,6 +25,7 @@ FAINT = (CONTROL, UNKNOWN)
 
 CELLS, FLAGGED, RIGHT, DOSE = "cells", "flagged", "right", "dose"
 _MODEL = "model"
+_UNEVEN = 10
 _LATENT = re.compile(r"z_\d{3,}")
 _UNITS = {
     "_um2": "µm²", "_um": "µm", "_px2": "px²", "_px": "px",
@@ -113,7 +114,9 @@ def measure_of(run: Gathered, points: Points, name: str) -> Measure:
         return Measure(name, "concentration [µM]", values, logarithmic=True)
     if name == CELLS:
         counts = np.bincount(points.owner[points.owner >= 0], minlength=len(points.metadata))
-        return Measure(name, "usable cells [count]", counts.astype(float))
+        # A few wells with all of a field's cells would make all others one colour.
+        uneven = bool(counts.max(initial=0) > _UNEVEN * np.median(counts))
+        return Measure(name, "usable cells [count]", counts.astype(float), logarithmic=uneven)
     if name == FLAGGED:
         return _flagged(run, points)
     if name == RIGHT:
