@@ -84,14 +84,14 @@ def measure_moves(page: Page, moves: int) -> None:
     page.fill("#find", "a")
     page.press("#find", "Enter")
     page.wait_for_selector("#sliders input")
-    page.wait_for_function("document.getElementById('speed').dataset.spent")
+    page.wait_for_function("() => document.getElementById('speed').dataset.spent")
     slider = page.locator("#sliders input").first
     slider.focus()
     whole, server = [], []
     for _ in range(moves):
         page.evaluate("delete document.getElementById('speed').dataset.spent")
         page.keyboard.press("ArrowRight")
-        page.wait_for_function("document.getElementById('speed').dataset.spent")
+        page.wait_for_function("() => document.getElementById('speed').dataset.spent")
         whole.append(float(page.get_attribute("#speed", "data-spent") or "nan"))
         server.append(float(page.inner_text("#speed").partition("(")[2].partition(" ms")[0]))
     print(f"a move of a slider to its picture: {summary(whole)}")

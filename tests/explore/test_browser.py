@@ -188,6 +188,8 @@ def test_the_lasso_s_points_are_saved_with_their_metadata(
 ) -> None:
     with opened(browser, address) as page:
         page.get_by_title("Lasso Select").click()
+        page.wait_for_function("""() => Phenovae.page.scatter.figure.toolbar.tools
+          .find(tool => tool.type === 'LassoSelectTool').active""")
         box = page.locator("#plot").bounding_box()
         assert box is not None
         left, top = box["x"] + 80, box["y"] + 12
@@ -223,6 +225,45 @@ def test_the_lasso_s_points_are_saved_with_their_metadata(
         assert {IMAGE, QUOTED} <= {row["Metadata_Compound"] for row in rows}
         page.click("#clear")
         page.wait_for_selector("#save-points:disabled")
+
+
+def test_so_many_points_are_pixels_hidden_and_chosen_like_marks(
+    browser: Browser, address: str
+) -> None:
+    count = """() => {
+      const canvas = document.getElementById('pixels');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const found = { solid: 0, faint: 0 };
+      for (let at = 3; at < data.length; at += 4) {
+        if (data[at] === 255) found.solid += 1; else if (data[at] > 0) found.faint += 1;
+      }
+      return found;
+    }"""
+    draw = """hidden => {
+      const x = Float64Array.from({ length: 5000 }, (_, at) => at % 100);
+      const y = Float64Array.from({ length: 5000 }, (_, at) => Math.floor(at / 100));
+      Phenovae.page.scatter.draw({
+        x, y, colours: new Array(5000).fill('#0a78e0'), markers: new Array(5000).fill('circle'),
+        hidden: hidden ? at => at >= 2500 : null, labels: ['x', 'y'], refit: true,
+      });
+    }"""
+    with opened(browser, address) as page:
+        assert not page.is_visible("#pixels")
+        page.evaluate(draw, arg=False)
+        page.wait_for_function(f"() => ({count})().solid > 20000")
+        assert page.is_visible("#pixels")
+        whole = page.evaluate(count)
+        assert whole["faint"] == 0
+        page.evaluate(draw, arg=True)
+        page.wait_for_function(f"most => ({count})().solid < most", arg=0.9 * whole["solid"])
+        half = page.evaluate(count)
+        assert half["solid"] == pytest.approx(whole["solid"] / 2, rel=0.1)
+        page.evaluate("Phenovae.page.scatter.select([0, 1, 2])")
+        page.wait_for_function(f"() => ({count})().faint > 0")
+        chosen = page.evaluate(count)
+        assert 3 * 9 <= chosen["solid"] <= 3 * 25
+        assert chosen["faint"] > 0.9 * half["solid"]
+        assert page.inner_text("#selected") == "3 cells selected."
 
 
 def test_a_link_brings_all_of_a_view_back(browser: Browser, address: str) -> None:

@@ -14,7 +14,6 @@ from phenovae.explore.levels import WELL, Points
 from phenovae.explore.nearness import nearest_cells
 from phenovae.explore.packing import Json
 from phenovae.explore.verdicts import Verdicts, profile_values, treatment_names
-from phenovae.screen.design import treatment_text
 from phenovae.screen.sites import Role
 
 _KNOWN = ("Metadata_", "Quality_", "Split", "Position_")
@@ -90,13 +89,18 @@ class CellFacts:
         return at if there else None
 
     def _name_of(self, place: int) -> Json:
-        cell = self._points.cells.table.iloc[place]
-        compound, dose = str(cell["Metadata_Compound"]), float(cell["Metadata_Concentration"])
+        treatments, mechanisms, wells = self._names
         return {
-            "treatment": treatment_text(compound, dose),
-            "moa": plain(cell["Metadata_MoA"]),
-            "well": f"{cell['Metadata_Plate']} {cell['Metadata_Well']}",
+            "treatment": treatments[place],
+            "moa": plain(mechanisms[place]),
+            "well": wells[place],
         }
+
+    @cached_property
+    def _names(self) -> tuple[list[str], list[object], list[str]]:
+        table = self._points.cells.table
+        wells = [f"{plate} {well}" for plate, well in zip(*(table[n] for n in WELL), strict=True)]
+        return treatment_names(table), table["Metadata_MoA"].tolist(), wells
 
     def _profile(self, row: int) -> Json:
         """How many cells and wells the treatment has, and its profile by the first protocol."""
