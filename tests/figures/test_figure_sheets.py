@@ -32,7 +32,7 @@ def pixels_of(figure: Figure) -> Pixels:
 
 
 def words(figure: Figure) -> list[Text]:
-    return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+    return [text for text in figure.findobj(Text) if text.get_text()]
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
@@ -115,7 +115,7 @@ def test_axes_of_doses_are_written_as_numbers_and_do_not_overlap(doses: list[flo
     count = len(doses)
     way = Way(
         "taxol", np.array(doses), np.random.default_rng(0).normal(size=(count, 2)),
-        np.arange(count) + 1.0, [5] * count, np.ones(count),
+        np.arange(1, count + 1, dtype=np.float64), [5] * count, np.ones(count),
     )  # fmt: skip
     figure = ways([way], np.random.default_rng(1).normal(size=(30, 2)), (0.5, 0.25))
     assert overlapping(figure) == []

@@ -31,7 +31,7 @@ class LinearDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Images (n, channel, height, width)."""
-        return (latents @ self.matrix.T + 0.5).unflatten(1, SHAPE)
+        return (latents @ self.matrix.T + 0.5).reshape(-1, *SHAPE)
 
 
 class LinearEncoder(nn.Module):

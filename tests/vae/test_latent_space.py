@@ -45,7 +45,7 @@ def test_a_dimension_in_which_nothing_differs_can_be_divided_by() -> None:
 
 
 def test_the_typical_cell_is_nearest_to_the_middle_in_units_of_the_spread() -> None:
-    mean = floats([[10, 0], [0, 0.5], [-10, 0], [0, -0.4]])
+    mean = floats([[10.0, 0.0], [0.0, 0.5], [-10.0, 0.0], [0.0, -0.4]])
     assert Posteriors(ROWS, mean, np.zeros((4, 2), np.float32)).typical() == 3
 
 
