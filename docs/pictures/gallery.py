@@ -22,8 +22,9 @@ from phenovae.pipeline.execute import config_of_run, existing_run
 from phenovae.pipeline.figure_kinds import KINDS, CannotDrawError, Drawn, Gathered, Kind, Wanted
 
 MOST_BYTES = 200_000
-# Shades of a picture, then its size: whichever first makes it small enough.
-SHADES = (256, 128)  # with fewer, what is smooth falls into steps
+QUALITY = 85
+# Pictures that move are made smaller, fewer frames or fewer shades, the last of which shows most.
+SHADES = (128, 64)
 SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
 EVERY = (1, 2)
 
@@ -42,13 +43,11 @@ def main(run: Path, out: Path) -> None:
 
 
 def _keep(drawn: Drawn, kind: Kind, out: Path) -> dict[str, object]:
-    moves = isinstance(drawn.picture, bytes)
-    data = (
-        small_gif(drawn.picture)
-        if isinstance(drawn.picture, bytes)
-        else small_png(to_bytes(drawn.picture, "png", CSS_INCH * 3 // 2))
-    )
-    file = f"{drawn.name}.{'gif' if moves else 'png'}"
+    if isinstance(drawn.picture, bytes):
+        data, suffix = small_gif(drawn.picture), "gif"
+    else:
+        data, suffix = small_still(to_bytes(drawn.picture, "png", CSS_INCH * 3 // 2))
+    file = f"{drawn.name}.{suffix}"
     with writing(out / file) as partial:
         partial.write_bytes(data)
     with Image.open(io.BytesIO(data)) as image:
@@ -59,11 +58,16 @@ def _keep(drawn: Drawn, kind: Kind, out: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-def small_png(data: bytes) -> bytes:
-    """A PNG of fewer shades, and smaller where it has to be, under 200 kB."""
-    with Image.open(io.BytesIO(data)) as image:
+def small_still(png: bytes) -> tuple[bytes, str]:
+    """A PNG of 256 shades under 200 kB, or else a JPEG, smaller where it has to be; its suffix."""
+    with Image.open(io.BytesIO(png)) as image:
         whole = image.convert("RGB")
-    return _first_small(_pngs(whole))
+    with io.BytesIO() as buffer:
+        whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        drawn = buffer.getvalue()
+    if len(drawn) < MOST_BYTES:
+        return drawn, "png"
+    return _first_small(_jpegs(whole)), "jpg"
 
 
 def small_gif(data: bytes) -> bytes:
@@ -84,13 +88,12 @@ def _first_small(tries: Iterator[bytes]) -> bytes:
     return data
 
 
-def _pngs(whole: Image.Image) -> Iterator[bytes]:
+def _jpegs(whole: Image.Image) -> Iterator[bytes]:
     for size in SIZES:
-        scaled = _scaled(whole, size)
-        for shades in SHADES:
-            with io.BytesIO() as buffer:
-                scaled.quantize(shades, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-                yield buffer.getvalue()
+        with io.BytesIO() as buffer:
+            # colours are kept at full resolution, or thin coloured lines would run
+            _scaled(whole, size).save(buffer, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+            yield buffer.getvalue()
 
 
 def _gifs(frames: list[tuple[Image.Image, int]]) -> Iterator[bytes]:
@@ -102,7 +105,7 @@ def _gifs(frames: list[tuple[Image.Image, int]]) -> Iterator[bytes]:
                 sum(time for _, time in frames[at : at + step])
                 for at in range(0, len(frames), step)
             ]
-            for shades in SHADES[1:]:
+            for shades in SHADES:
                 shared = kept[0].quantize(shades) if len(kept) < 3 else _together(kept, shades)
                 indexed = [
                     frame.quantize(palette=shared, dither=Image.Dither.NONE) for frame in kept

@@ -62,7 +62,8 @@ def _strengthen(model: VAE, images: npt.NDArray[np.float32]) -> None:
     with torch.no_grad():
         means = model.encoder(torch.from_numpy(images)).mu
         layer = model.encoder.mu
-        spread = means.std(dim=0, correction=0).clamp_min(1e-6)
+        spread = means.std(dim=0, correction=0)
+        spread[spread == 0] = 1.0  # a single cell
         layer.bias.copy_((layer.bias - means.mean(dim=0)) / spread)
         layer.weight.div_(spread[:, None])
         for name, weights in model.decoder.named_parameters():
