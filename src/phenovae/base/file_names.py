@@ -43,7 +43,7 @@ def slug(name: str) -> str:
     that `A/B` and `A B` do not meet.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST].rstrip("-")
-    if plain == name:
+    if plain and plain == name:
         return plain
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return f"{plain}-{digest}" if plain else digest
