@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,9 @@ def run_ablation(
         for entry in chosen
         if entry not in waiting
     ]
-    table = _still_true(recorded(out), ablation, planned)
     untold = [entry.name for entry in waiting]
+    names = {entry.name for entry in ablation.entries} - set(untold)
+    table = _still_true(recorded(out), names, planned)
     write_table(out, ablation, list(table.values()), untold)
     failed: list[str] = []
     cells: Path | None = None
@@ -106,11 +107,10 @@ def _planned(
 
 
 def _still_true(
-    records: Sequence[Scored], ablation: Ablation, planned: Sequence[_Planned]
+    records: Sequence[Scored], names: Collection[str], planned: Sequence[_Planned]
 ) -> dict[tuple[str, int], Scored]:
-    """Records of rows that are still there; of those that are asked for, with their settings."""
+    """Records of these rows; of those that are asked for, with their settings."""
     asked = {each.place: each.settings for each in planned}
-    names = {entry.name for entry in ablation.entries}
     return {
         (each.entry, each.seed): each
         for each in records
