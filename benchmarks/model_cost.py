@@ -46,7 +46,7 @@ from phenovae.cells.writing import StoreWriter
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
 from phenovae.pipeline.screens import single_cell_screen
-from phenovae.vae import networks, readout, training
+from phenovae.vae import networks, readout, trainer, training
 from phenovae.vae.blocks import embed_images
 from phenovae.vae.data import Rows, StoreImages, read_ahead
 from phenovae.vae.devices import deterministic, device_name, precision_of
@@ -216,7 +216,7 @@ def our_training(seen: Subject, folder: Path, epochs: int, *, bare: bool) -> tup
             yield batch
 
     clock = time.perf_counter()
-    with patch.object(training, "read_ahead", timed):
+    with patch.object(trainer, "read_ahead", timed):
         _train(seen, folder, seen.recipe(epochs, bare=bare))
     seconds = time.perf_counter() - clock
     return epochs * (len(seen.rows) // seen.batch) * seen.batch / seconds, waited / seconds
@@ -360,7 +360,7 @@ def errors_of(seen: Subject, folder: Path, epochs: int, target: float) -> list[t
         return found
 
     try:
-        with patch.object(training, "measure", measured):
+        with patch.object(trainer, "measure", measured):
             _train(seen, folder, seen.recipe(epochs))
     except _LowEnoughError:
         pass
