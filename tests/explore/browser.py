@@ -24,7 +24,7 @@ _FLAGS = (
     "--disable-component-update", "--disable-sync", "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )  # fmt: skip
-_DRIVER_SAYS = "GL Driver Message"
+_DRIVER_SAYS = ("GL Driver Message", "willReadFrequently")
 _PATIENCE = 120_000
 
 
@@ -70,7 +70,8 @@ def opened(
         "console",
         lambda said: (
             faults.append(said.text)
-            if said.type in ("error", "warning") and _DRIVER_SAYS not in said.text
+            if said.type in ("error", "warning")
+            and not any(each in said.text for each in _DRIVER_SAYS)
             else None
         ),
     )
