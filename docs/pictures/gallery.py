@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageSequence
+from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 from phenovae.base.files import write_json, writing
 from phenovae.figures.drawing import CSS_INCH, to_bytes
@@ -23,6 +23,8 @@ from phenovae.pipeline.figure_kinds import KINDS, CannotDrawError, Drawn, Gather
 
 MOST_BYTES = 200_000
 QUALITY = 85
+# Levels of 256 by which a picture may differ, root mean square, before it is seen.
+SEEN = 1.0
 # Pictures that move are made smaller, fewer frames or fewer shades, the last of which shows most.
 SHADES = (128, 64)
 SIZES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
@@ -59,13 +61,15 @@ def _keep(drawn: Drawn, kind: Kind, out: Path) -> dict[str, object]:
 
 
 def small_still(png: bytes) -> tuple[bytes, str]:
-    """A PNG of 256 shades under 200 kB, or else a JPEG, smaller where it has to be; its suffix."""
+    """A PNG of 256 shades where these are enough, else a JPEG, under 200 kB; and its suffix."""
     with Image.open(io.BytesIO(png)) as image:
         whole = image.convert("RGB")
+    indexed = whole.quantize(256, dither=Image.Dither.NONE)
+    lost = ImageStat.Stat(ImageChops.difference(whole, indexed.convert("RGB"))).rms
     with io.BytesIO() as buffer:
-        whole.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        indexed.save(buffer, "PNG", optimize=True)
         drawn = buffer.getvalue()
-    if len(drawn) < MOST_BYTES:
+    if len(drawn) < MOST_BYTES and max(lost) < SEEN:
         return drawn, "png"
     return _first_small(_jpegs(whole)), "jpg"
 

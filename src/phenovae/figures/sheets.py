@@ -26,7 +26,7 @@ _GAP, _GROUP_GAP = 6, 24
 _EDGE = 10
 _HEADING, _BELOW = 26, 23
 # The width of a letter, on average and with room to spare, as a share of its size.
-_LETTER_SHARE = 0.64
+_LETTER_SHARE = 0.6
 _LARGEST = 256
 _SMALLEST = 56
 _LARGE = 200
@@ -120,8 +120,8 @@ def sheet(rows: Sequence[Row], key: str = "") -> Figure:
             center = left + width * times / 2
             if number < len(row.headings):
                 axes.text(
-                    center, place - 8, _fitting(row.headings[number], width * times, 8),
-                    ha="center", va="bottom", fontsize=8, color=INK, linespacing=1.2,
+                    center, place - 8, _fitting(row.headings[number], width * times, 7.5),
+                    ha="center", va="bottom", fontsize=7.5, color=INK, linespacing=1.2,
                 )  # fmt: skip
             if number < len(row.below):
                 words = _fitting(row.below[number], width * times, 6.5)
