@@ -215,7 +215,7 @@ SPLIT = Stage(
 
 TRAIN = Stage(
     name="train",
-    version=3,
+    version=4,
     needs=("cells", "split"),
     outputs=(paths.MODEL,),
     options=_training_options,
