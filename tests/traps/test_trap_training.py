@@ -196,7 +196,7 @@ def test_the_kept_epoch_is_that_of_the_best_validation_elbo(
     """Trap 27: the best NSC of many epochs is found by looking; the ELBO knows no mechanism."""
     from dataclasses import replace
 
-    from phenovae.vae import training, validation
+    from phenovae.vae import trainer, training, validation
     from phenovae.vae.model_files import Recipe
 
     waiting = list(elbos)
@@ -205,7 +205,7 @@ def test_the_kept_epoch_is_that_of_the_best_validation_elbo(
         found = validation.measure(*given, **named)  # type: ignore[arg-type]
         return replace(found, nll=-waiting.pop(0) - float(found.kl_per_dimension.sum()))
 
-    monkeypatch.setattr(training, "measure", measure)
+    monkeypatch.setattr(trainer, "measure", measure)
     recipe = Recipe.model_validate(
         {
             "model": {"size": "small", "latent": 2, "likelihood": {"sigma": 0.3}},
