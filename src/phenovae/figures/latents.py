@@ -27,26 +27,10 @@ def latent_usage(kl: Sequence[float], active: Sequence[bool]) -> Figure:
     values, used = values[order], np.asarray(active, dtype=bool)[order]
     figure = new_figure(7.4, 2.7)
     axes = figure.subplots()
-    edges = np.arange(len(values) + 1) + 0.5
-    for kind, colour in ((used, ACCENT), (~used, _IDLE)):
-        axes.stairs(np.where(kind, values, 0.0), edges, fill=True, color=colour, linewidth=0)
-    axes.set_xlim(0.5, len(values) + 0.5)
-    axes.set_ylim(0, max(float(values.max()) * 1.08, 0.1))
-    axes.xaxis.set_major_locator(
-        MaxNLocator(nbins=9, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-    axes.grid(axis="y")
+    _bars(axes, values, used, 0.1)
     axes.set_xlabel("latent dimension, by its KL")
     axes.set_ylabel("KL [nats a cell]")
-    figure.legend(
-        handles=[
-            Patch(color=colour, label=f"{int(kind.sum())} {what}")
-            for kind, colour, what in ((used, ACCENT, "active"), (~used, _IDLE, "idle"))
-            if kind.any()
-        ],
-        loc="outside right upper",
-        fontsize=8.5,
-    )
+    _count_active(figure, used)
     return figure
 
 
@@ -70,6 +54,11 @@ def usage_and_variance(
     panels[-1].set_ylabel("variance of means")
     panels[-1].set_xlabel("latent dimension, from the most used")
     panels[0].set_title(f"{cells:,} cells")
+    _count_active(figure, active)
+    return figure
+
+
+def _count_active(figure: Figure, active: npt.NDArray[np.bool_]) -> None:
     figure.legend(
         handles=[
             Patch(color=colour, label=f"{int(kind.sum())} {what}")
@@ -79,15 +68,19 @@ def usage_and_variance(
         loc="outside right upper",
         fontsize=8.5,
     )
-    return figure
 
 
-def _bars(axes: Axes, values: npt.NDArray[np.float64], active: npt.NDArray[np.bool_]) -> None:
+def _bars(
+    axes: Axes,
+    values: npt.NDArray[np.float64],
+    active: npt.NDArray[np.bool_],
+    lowest_top: float = 0.01,
+) -> None:
     edges = np.arange(len(values) + 1) + 0.5
     for kind, colour in ((active, ACCENT), (~active, _IDLE)):
         axes.stairs(np.where(kind, values, 0.0), edges, fill=True, color=colour, linewidth=0)
     axes.set_xlim(0.5, len(values) + 0.5)
-    axes.set_ylim(0, max(float(values.max()) * 1.08, 0.01))
+    axes.set_ylim(0, max(float(values.max()) * 1.08, lowest_top))
     axes.xaxis.set_major_locator(
         MaxNLocator(nbins=9, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     )

@@ -15,7 +15,12 @@ from phenovae.figures.trajectories import Way, as_if_treated, ways
 from phenovae.pipeline.figure_kinds.choosing import Treatment, controls, held_out_of, treatments
 from phenovae.pipeline.figure_kinds.gathered import Gathered, Rows
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
-from phenovae.pipeline.figure_kinds.words import of_codes, usual_brightness, width
+from phenovae.pipeline.figure_kinds.words import (
+    of_codes,
+    together_and_alone,
+    usual_brightness,
+    width,
+)
 from phenovae.screen.sites import dose_text
 from phenovae.vae.latent_space import Posteriors
 from phenovae.vae.trajectories import DoseShift, chance_of_shift, dose_shifts
@@ -110,12 +115,9 @@ def _cells(
         f"({_compared(moved)}); below, real cells of each dose, drawn by chance."
         f"{of_codes(run)} {usual_brightness(run)}"
     )
-    for channel in (None, *range(len(run.channels))):
-        if channel is not None and len(run.channels) == 1:
-            continue
-        alone = "" if channel is None else f" {run.channels[channel]} alone."
+    for called, channels, alone in together_and_alone(run, name):
         yield Drawn(
-            name if channel is None else f"{name}-{readable(run.channels[channel])}",
+            called,
             as_if_treated(
                 crops,
                 decoded,
@@ -124,11 +126,11 @@ def _cells(
                 run.channels,
                 run.limits,
                 run.palette,
-                None if channel is None else [channel],
+                channels,
             ),
             caption + alone,
             behind,
-            leading=leading and channel is None,
+            leading=leading and channels is None,
         )
     frames = []
     for before, after in pairwise(steps):

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from phenovae.base.file_names import readable
 from phenovae.figures.animations import beside, there_and_back, to_gif
 from phenovae.figures.sheets import painted
 from phenovae.figures.walks import traversals
 from phenovae.pipeline.figure_kinds.gathered import Gathered, Pixels
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
-from phenovae.pipeline.figure_kinds.words import counted, of_codes, usual_brightness
+from phenovae.pipeline.figure_kinds.words import (
+    counted,
+    of_codes,
+    together_and_alone,
+    usual_brightness,
+)
 from phenovae.vae.latent_paths import traversal
 
 _DIMENSIONS = 8
@@ -64,12 +68,9 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
             f"most used dimensions first ({measure}), both over {count}; all other dimensions "
             f"are the cell's own.{of_codes(run)} {usual_brightness(run)}"
         )
-        for channel in (None, *range(len(run.channels))):
-            if channel is not None and len(run.channels) == 1:
-                continue
-            alone = "" if channel is None else f" {run.channels[channel]} alone."
+        for called, channels, alone in together_and_alone(run, name):
             yield Drawn(
-                name if channel is None else f"{name}-{readable(run.channels[channel])}",
+                called,
                 traversals(
                     images,
                     labels,
@@ -77,11 +78,11 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
                     run.channels,
                     run.limits,
                     run.palette,
-                    None if channel is None else [channel],
+                    channels,
                 ),
                 caption + alone,
                 len(found),
-                leading=place == 0 and channel is None,
+                leading=place == 0 and channels is None,
             )
         moving = _images(run, row, dimensions, _FRAMES)
         frames = [

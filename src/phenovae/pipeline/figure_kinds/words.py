@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from phenovae.base.file_names import readable
 from phenovae.figures.crops import GAMMA
 from phenovae.pipeline.figure_kinds.gathered import Gathered
 from phenovae.screen.sites import Role, dose_text
@@ -33,6 +36,14 @@ def usual_brightness(run: Gathered) -> str:
     """What full brightness is in pictures that share `Gathered.limits`."""
     rows, side = run.held_out
     return brightness(counted(min(64, len(rows)), f"{side}cell"))
+
+
+def together_and_alone(run: Gathered, name: str) -> Iterator[tuple[str, list[int] | None, str]]:
+    """Name, channels (none: all) and end of the caption: of all together, then of each alone."""
+    yield name, None, ""
+    if len(run.channels) > 1:
+        for number, channel in enumerate(run.channels):
+            yield f"{name}-{readable(channel)}", [number], f" {channel} alone."
 
 
 def treatment_of(run: Gathered, row: int, between: str = " ") -> str:
