@@ -89,6 +89,12 @@ def test_an_even_image_has_finite_features() -> None:
     assert np.isfinite(texture(np.zeros((2, 2, 32, 32), np.float32))).all()
 
 
+def test_no_images_have_no_features() -> None:
+    none = np.zeros((0, 2, 32, 32), np.float32)
+    assert texture(none).shape == (0, len(texture_names(("DAPI", "Actin"), 32)))
+    assert small_pixels(none).shape == (0, 2 * 16 * 16)
+
+
 def test_small_pixels_are_means_of_blocks() -> None:
     images = blobs(2, 64)
     found = small_pixels(images)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from phenovae.figures import planes as figures_planes
+
 Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Plane = npt.NDArray[np.float32]
 
@@ -66,14 +68,7 @@ def umap_plane(values: Values, seed: int) -> Plane:
     finite = np.flatnonzero(np.isfinite(values).all(axis=1))
     if len(finite) < _FEWEST_FOR_UMAP:
         return plane
-    import umap
-
-    reducer = umap.UMAP(
-        n_neighbors=min(15, len(finite) - 1),
-        metric="euclidean",
-        random_state=seed % 2**32,
-        init="pca",
-        n_jobs=1,
+    plane[finite] = figures_planes.umap_plane(
+        values[finite].astype(np.float64), seed, neighbours=15, metric="euclidean"
     )
-    plane[finite] = reducer.fit_transform(values[finite])
     return plane

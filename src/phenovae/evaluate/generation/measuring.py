@@ -52,8 +52,9 @@ def small_pixels(images: Singles) -> Doubles:
     block = max(1, size // _SIDE)
     side = size // block
     cut = images[..., : side * block, : side * block].astype(np.float64)
-    means = cut.reshape(*images.shape[:2], side, block, side, block).mean(axis=(3, 5))
-    found: Doubles = means.reshape(len(images), -1)
+    count, channels = images.shape[:2]
+    means = cut.reshape(count, channels, side, block, side, block).mean(axis=(3, 5))
+    found: Doubles = means.reshape(count, channels * side**2)
     return found
 
 

@@ -59,7 +59,7 @@ def texture(images: Singles) -> Doubles:
     """
     count, channels, size = images.shape[0], images.shape[1], images.shape[-1]
     parts = [_of_channel(images[:, channel], size) for channel in range(channels)]
-    flat = images.reshape(count, channels, -1).astype(np.float64)
+    flat = images.reshape(count, channels, size**2).astype(np.float64)
     flat = flat - flat.mean(axis=2, keepdims=True)
     spread = np.sqrt((flat**2).mean(axis=2))
     parts += [
@@ -75,7 +75,7 @@ def texture(images: Singles) -> Doubles:
 
 def _of_channel(images: Singles, size: int) -> Doubles:
     """Features of one channel (n, feature)."""
-    flat = images.reshape(len(images), -1)
+    flat = images.reshape(len(images), size**2)
     levels = np.percentile(flat, _PERCENTILES, axis=1).T
     means = flat.mean(axis=1, dtype=np.float64)[:, None]
     deviations = flat.std(axis=1, dtype=np.float64)[:, None]
