@@ -11,9 +11,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from phenovae.base.errors import MissingExtraError
-from phenovae.figures import confusion, crops, curves, latents, scores, treatments
+from phenovae.figures import confusion, crops, curves, latents, scores
 from phenovae.figures.drawing import name_text, to_bytes
+from phenovae.figures.maps import Ground, group_map
+from phenovae.figures.planes import principal_plane
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -33,7 +34,7 @@ def plane(count: int) -> np.ndarray:
 
 
 def a_map() -> Figure:
-    return treatments.treatment_map(plane(len(HOSTILE)), HOSTILE, ("one", "two"), "mechanism")
+    return group_map(Ground(plane(len(HOSTILE)), ("one", "two")), HOSTILE, "mechanism")
 
 
 def a_confusion() -> Figure:
@@ -159,10 +160,10 @@ def test_scores_without_a_value_are_left_out() -> None:
 
 def test_the_plane_does_not_hang_on_signs_and_copes_with_one_dimension() -> None:
     values = np.random.default_rng(3).normal(size=(6, 4))
-    plane_, shares = treatments.principal_plane(values)
+    plane_, shares = principal_plane(values)
     assert plane_.shape == (6, 2)
     assert 1 >= shares[0] >= shares[1] >= 0
-    flat, shares = treatments.principal_plane(np.ones((4, 1)))
+    flat, shares = principal_plane(np.ones((4, 1)))
     assert flat.shape == (4, 2)
     assert not flat.any()
     assert np.isfinite(shares).all()
@@ -170,13 +171,7 @@ def test_the_plane_does_not_hang_on_signs_and_copes_with_one_dimension() -> None
 
 def test_many_groups_get_a_key_of_several_columns() -> None:
     names = [f"batch {n}" for n in range(45)]
-    figure = treatments.treatment_map(plane(45), names, ("a", "b"), "batch")
+    figure = group_map(Ground(plane(45), ("a", "b")), names, "batch")
     assert figure.get_size_inches()[0] > 10
     assert set(names) <= set(texts(figure))
     to_bytes(figure, "svg")
-
-
-def test_umap_asks_for_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "umap", None)
-    with pytest.raises(MissingExtraError, match="umap-learn"):
-        treatments.umap_plane(np.zeros((8, 3)), 0)

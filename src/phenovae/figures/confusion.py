@@ -49,4 +49,6 @@ def confusion_matrix(counts: pd.DataFrame) -> Figure:
 
 
 def _frame(place: int) -> Rectangle:
-    return Rectangle((place - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=0.8)
+    return Rectangle(
+        (place - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=0.8, clip_on=False
+    )

@@ -30,15 +30,17 @@ def neighbours(
     channels: Sequence[str],
     limits: Images,
     palette: Palette = "field",
+    selected: Sequence[int] | None = None,
 ) -> Figure:
     """Cells (cell, channel, height, width) by name, each before its neighbours, nearest first.
 
     `told` has for each neighbour its treatment, how it is related to the cell, and its distance.
+    `selected` are the channels to show, by default all together.
     """
     rows = []
     for number, (name, images, words) in enumerate(zip(names, found, told, strict=True)):
-        own = painted(cells[number : number + 1], channels, limits, palette)
-        pictures = [own[0], *painted(images, channels, limits, palette)]
+        own = painted(cells[number : number + 1], channels, limits, palette, selected)
+        pictures = [own[0], *painted(images, channels, limits, palette, selected)]
         rows.append(
             Row(
                 np.stack(pictures),

@@ -52,9 +52,16 @@ class Samples:
 
 @in_house_style
 def treatment_samples(
-    shown: Sequence[Samples], channels: Sequence[str], limits: Images, palette: Palette = "field"
+    shown: Sequence[Samples],
+    channels: Sequence[str],
+    limits: Images,
+    palette: Palette = "field",
+    selected: Sequence[int] | None = None,
 ) -> Figure:
-    """Of each treatment, real cells above images made of latents of its cells."""
+    """Of each treatment, real cells above images made of latents of its cells.
+
+    `selected` are the channels to show, by default all together.
+    """
     rows = []
     for number, each in enumerate(shown):
         name = name_text(each.name, 18)
@@ -62,5 +69,6 @@ def treatment_samples(
             (each.real, f"{name}\nreal ({each.cells:,} cells)", number > 0),
             (each.sampled, "sampled", False),
         ):
-            rows.append(Row(painted(images, channels, limits, palette), what, opens=opens))
+            pictures = painted(images, channels, limits, palette, selected)
+            rows.append(Row(pictures, what, opens=opens))
     return sheet(rows)

@@ -95,17 +95,22 @@ def perturbations(
     channels: Sequence[str],
     limits: Images,
     palette: Palette = "field",
+    selected: Sequence[int] | None = None,
 ) -> Figure:
     """A cell decoded from its latents as growing noise is put on them, a row a draw.
 
     `cell` and `decoded` are (channel, height, width), `moved` (draw, size, channel, height, width).
+    `selected` are the channels to show, by default all together.
     """
-    first = painted(np.stack([cell, decoded]), channels, limits, palette)
+    first = painted(np.stack([cell, decoded]), channels, limits, palette, selected)
     blank = np.full_like(first, np.nan)
     rows = [
         Row(
             np.concatenate(
-                [first if number == 0 else blank, painted(row, channels, limits, palette)]
+                [
+                    first if number == 0 else blank,
+                    painted(row, channels, limits, palette, selected),
+                ]
             ),
             f"draw {number + 1}",
             headings=["cell", "decoded", *sizes] if number == 0 else (),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from phenovae.base.errors import MissingExtraError
 from phenovae.evaluate.scores import METRICS
-from phenovae.figures import confusion, treatments
+from phenovae.figures import confusion, planes
 from phenovae.report.anchors import Anchors
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import percent, plural
@@ -46,7 +46,7 @@ def treatment_maps(content: ReportContent, verdicts: Verdicts, anchors: Anchors,
     values = here.filter(regex=r"^f_\d+$").to_numpy(dtype=float)
     cells = int(here["Profile_Cells"].sum())
     behind = f"{plural(len(here), 'treatment')}, {plural(cells, content.unit)}; profiles by {label}"
-    plane, shares = treatments.principal_plane(values)
+    plane, shares = planes.principal_plane(values)
     first, second = (
         f"component {n + 1} ({percent(share, 0)} of the variance)" for n, share in enumerate(shares)
     )
@@ -84,14 +84,14 @@ def treatment_maps(content: ReportContent, verdicts: Verdicts, anchors: Anchors,
 
 
 def _umap(
-    content: ReportContent, values: treatments.Matrix, seed: int
-) -> tuple[treatments.Matrix | None, str]:
+    content: ReportContent, values: planes.Matrix, seed: int
+) -> tuple[planes.Matrix | None, str]:
     if not content.umap:
         return None, "UMAP is left out: the configuration says report.umap: false."
     if len(values) < _FEWEST_FOR_UMAP:
         return None, f"UMAP is left out: it needs {_FEWEST_FOR_UMAP} treatments at least."
     try:
-        return treatments.umap_plane(values, seed), ""
+        return planes.umap_plane(values, seed), ""
     except MissingExtraError:
         return None, (
             "UMAP is left out: umap-learn is not installed "

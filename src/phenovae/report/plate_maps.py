@@ -10,6 +10,7 @@ import pandas as pd
 
 from phenovae.base.errors import InputError
 from phenovae.figures.colours import in_order
+from phenovae.figures.plates import plate_format
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import percent, plural
 from phenovae.report.tables import Table
@@ -23,7 +24,7 @@ WELL_COLUMNS = (
 """What is known of a well; Noise may be NaN, and fields are missing where none were looked at."""
 
 SHADES = 9
-_FORMATS = ((8, 12, 15), (16, 24, 8), (32, 48, 5))  # rows, columns and px of a well
+_SIDES = {8: 15, 16: 8, 32: 5}  # px of a well, by the most rows of plates drawn so
 _LABELS = 14
 _LEAST_TOP = 0.05  # of a share: below, the darkest shade would make much of little
 _OPEN = 8
@@ -175,8 +176,9 @@ def _top(values: pd.Series) -> float:
 def _map(measure: _Measure, wells: pd.DataFrame) -> Measured:
     told = wells.assign(Value=measure.values)
     groups = {str(plate): group for plate, group in told.groupby("Metadata_Plate", sort=False)}
-    rows, columns = int(told["Row"].max()), int(told["Column"].max())
-    size = next(each for each in _FORMATS if rows < each[0] and columns < each[1])
+    rows, columns = plate_format([str(well) for well in told["Metadata_Well"]])
+    side = next(px for most, px in _SIDES.items() if rows <= most)
+    size = (rows, columns, side)
     drawn = [_plate(name, groups[name], measure, size) for name in in_order(list(groups))]
     return Measured(
         measure.name,

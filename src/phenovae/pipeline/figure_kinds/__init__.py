@@ -7,6 +7,7 @@ from phenovae.pipeline.figure_kinds import (
     interpolation,
     maps,
     neighbours,
+    outcomes,
     perturbation,
     plate_maps,
     reconstructions,
@@ -37,6 +38,8 @@ KINDS: tuple[Kind, ...] = (
     maps.TREATMENTS,
     plate_maps.KIND,
     training.KIND,
+    outcomes.SCORES,
+    outcomes.CONFUSION,
 )
 """All kinds, in the order in which they are drawn."""
 

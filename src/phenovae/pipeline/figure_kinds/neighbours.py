@@ -11,6 +11,7 @@ from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
 from phenovae.pipeline.figure_kinds.words import (
     cells_shown,
     counted,
+    together_and_alone,
     treatment_of,
     usual_brightness,
 )
@@ -36,23 +37,30 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
     ]
     counts = Counter(relation for each in told for _, relation, _ in each)
     said = ", ".join(f"{count} {relation}" for relation, count in counts.most_common())
-    yield Drawn(
-        "neighbours",
-        neighbours(
-            run.pixels(rows),
-            [treatment_of(run, row) for row in rows.tolist()],
-            [run.pixels(others) for others in nearest],
-            told,
-            run.channels,
-            run.limits,
-            run.palette,
-        ),
-        f"{cells_shown(run, len(rows))}, and the nearest of {counted(len(among), 'usable cell')} "
-        f"to each by Euclidean distance of their embeddings ({values.shape[1]} numbers). Frames: "
-        "grey, of the same well; blue, of the same compound; orange, of another compound. Here: "
-        f"{said}. {usual_brightness(run)}",
-        len(among),
-    )
+    crops = run.pixels(rows)
+    crops_nearest = [run.pixels(others) for others in nearest]
+    names = [treatment_of(run, row) for row in rows.tolist()]
+    for called, channels, alone in together_and_alone(run, "neighbours"):
+        yield Drawn(
+            called,
+            neighbours(
+                crops,
+                names,
+                crops_nearest,
+                told,
+                run.channels,
+                run.limits,
+                run.palette,
+                channels,
+            ),
+            f"{cells_shown(run, len(rows))}, and the nearest of "
+            f"{counted(len(among), 'usable cell')} to each by Euclidean distance of their "
+            f"embeddings ({values.shape[1]} numbers). Frames: grey, of the same well; blue, of the "
+            f"same compound; orange, of another compound. Here: {said}. "
+            f"{usual_brightness(run)}{alone}",
+            len(among),
+            leading=channels is None,
+        )
 
 
 def _relation(run: Gathered, row: int, other: int) -> Relation:

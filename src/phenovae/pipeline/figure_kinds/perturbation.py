@@ -10,7 +10,12 @@ import numpy.typing as npt
 from phenovae.figures.walks import change_by_noise, perturbations
 from phenovae.pipeline.figure_kinds.gathered import Gathered, Pixels
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
-from phenovae.pipeline.figure_kinds.words import counted, of_codes, usual_brightness
+from phenovae.pipeline.figure_kinds.words import (
+    counted,
+    of_codes,
+    together_and_alone,
+    usual_brightness,
+)
 from phenovae.vae.latent_paths import surroundings
 
 Doubles = npt.NDArray[np.float64]
@@ -33,23 +38,27 @@ def _draw(run: Gathered) -> Iterator[Drawn]:
         plates = run.plates(np.full(len(moved), row))
         images = trained.decode(moved, plates)
         decoded = trained.decode(point[None], plates and plates[:1])[0]
-        yield Drawn(
-            "perturbation" if place == 0 else f"perturbation-{place + 1}",
-            perturbations(
-                crop[0],
-                decoded,
-                images.reshape(_DRAWS, len(_SIZES), *images.shape[1:]),
-                [f"{size:g} SD" for size in _SIZES],
-                run.channels,
-                run.limits,
-                run.palette,
-            ),
-            "One cell, what the model makes of its latents, and of the same with normal noise of "
-            f"growing size on them, in standard deviations of each dimension over "
-            f"{counted(len(found), f'{run.held_out[1]}cell')}; a row keeps its direction."
-            f"{of_codes(run)} {usual_brightness(run)}",
-            len(found),
-        )
+        name = "perturbation" if place == 0 else f"perturbation-{place + 1}"
+        for called, channels, alone in together_and_alone(run, name):
+            yield Drawn(
+                called,
+                perturbations(
+                    crop[0],
+                    decoded,
+                    images.reshape(_DRAWS, len(_SIZES), *images.shape[1:]),
+                    [f"{size:g} SD" for size in _SIZES],
+                    run.channels,
+                    run.limits,
+                    run.palette,
+                    channels,
+                ),
+                "One cell, what the model makes of its latents, and of the same with normal noise "
+                "of growing size on them, in standard deviations of each dimension over "
+                f"{counted(len(found), f'{run.held_out[1]}cell')}; a row keeps its direction."
+                f"{of_codes(run)} {usual_brightness(run)}{alone}",
+                len(found),
+                leading=channels is None,
+            )
     yield _changes(run)
 
 

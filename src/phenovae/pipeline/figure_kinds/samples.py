@@ -11,7 +11,7 @@ from phenovae.figures.samples import Samples, prior_samples, treatment_samples
 from phenovae.pipeline.figure_kinds.choosing import controls, treatments
 from phenovae.pipeline.figure_kinds.gathered import CannotDrawError, Gathered, Rows
 from phenovae.pipeline.figure_kinds.kind import Drawn, Kind
-from phenovae.pipeline.figure_kinds.words import counted, usual_brightness
+from phenovae.pipeline.figure_kinds.words import counted, together_and_alone, usual_brightness
 
 _ENCODED = 500
 _TREATMENTS = 3
@@ -52,13 +52,15 @@ def _treatments(run: Gathered) -> Iterator[Drawn]:
         behind += len(some)
     codes = run.trained.model.codebooks is not None
     how = "the codes of a cell drawn by chance" if codes else "a draw of a cell's posterior"
-    yield Drawn(
-        "samples-treatments",
-        treatment_samples(shown, run.channels, run.limits, run.palette),
-        "Of each treatment, real cells above images that the model makes of its aggregate "
-        f"posterior: {how}, of {behind:,} cells in all. {usual_brightness(run)}",
-        behind,
-    )
+    for called, channels, alone in together_and_alone(run, "samples-treatments"):
+        yield Drawn(
+            called,
+            treatment_samples(shown, run.channels, run.limits, run.palette, channels),
+            "Of each treatment, real cells above images that the model makes of its aggregate "
+            f"posterior: {how}, of {behind:,} cells in all. {usual_brightness(run)}{alone}",
+            behind,
+            leading=channels is None,
+        )
 
 
 def _draw(run: Gathered) -> Iterator[Drawn]:
