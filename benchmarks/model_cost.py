@@ -1,6 +1,6 @@
 """What training and embedding cost beside a plain PyTorch loop of the same networks.
 
-    python benchmarks/model_cost.py [--cells 4096] [--epochs 3] [--device cpu]
+    python benchmarks/model_cost.py [--cells 4096] [--epochs 3] [--device cpu] [--compile]
     python benchmarks/model_cost.py --crops FOLDER --metadata CSV [--to-error]
 
 The networks are those of examples/bbbc021_crops.yaml (default) and examples/bbbc021_original.yaml
@@ -48,12 +48,13 @@ from phenovae.pipeline.examples import example
 from phenovae.pipeline.screens import single_cell_screen
 from phenovae.vae import networks, readout, trainer, training
 from phenovae.vae.blocks import embed_images
-from phenovae.vae.data import Rows, StoreImages, read_ahead
+from phenovae.vae.data import Rows, StoreImages
 from phenovae.vae.devices import deterministic, device_name, precision_of
 from phenovae.vae.model import Posterior, make_model
 from phenovae.vae.model_files import Recipe, TrainedModel, load_model
 from phenovae.vae.options import AugmentOptions, EmbedOptions
 from phenovae.vae.readout import features_of
+from phenovae.vae.resident import Reader, reader_of
 from phenovae.vae.stepper import Stepper
 from phenovae.vae.validation import Measured, measure
 
@@ -73,7 +74,7 @@ class Subject:
     held_out: Rows
     device: str
 
-    def recipe(self, epochs: int, *, bare: bool = False) -> Recipe:
+    def recipe(self, epochs: int, *, bare: bool = False, compiled: bool = False) -> Recipe:
         """Its recipe without a readout to learn; `bare`: the ELBO of unchanged images alone."""
         given = self.config
         objective, augment = given.objective, given.augment
@@ -84,7 +85,7 @@ class Subject:
             model=_changed(given.model, readout=_changed(given.model.readout, components=0)),
             objective=objective,
             augment=augment,
-            train=_changed(given.train, epochs=epochs, device=self.device),
+            train=_changed(given.train, epochs=epochs, device=self.device, compile=compiled),
         )
 
     @property
@@ -200,24 +201,31 @@ def plain_training(seen: Subject, path: Path, epochs: int) -> float:
     return epochs * len(loader) * seen.batch / (time.perf_counter() - clock)
 
 
-def our_training(seen: Subject, folder: Path, epochs: int, *, bare: bool) -> tuple[float, float]:
+def our_training(
+    seen: Subject, folder: Path, epochs: int, *, bare: bool = False, compiled: bool = False
+) -> tuple[float, float]:
     """Cells a second of the whole loop, and the share of its time that it waits for images."""
     waited = 0.0
 
-    def timed(*arguments: object) -> Iterator[object]:
-        nonlocal waited
-        batches = iter(read_ahead(*arguments))
-        while True:
-            clock = time.perf_counter()
-            batch = next(batches, None)
-            waited += time.perf_counter() - clock
-            if batch is None:
-                return
-            yield batch
+    def timed(*arguments: object) -> Reader:
+        read = reader_of(*arguments)
+
+        def reading(rows: Sequence[Rows]) -> Iterator[object]:
+            nonlocal waited
+            batches = iter(read(rows))
+            while True:
+                clock = time.perf_counter()
+                batch = next(batches, None)
+                waited += time.perf_counter() - clock
+                if batch is None:
+                    return
+                yield batch
+
+        return reading
 
     clock = time.perf_counter()
-    with patch.object(trainer, "read_ahead", timed):
-        _train(seen, folder, seen.recipe(epochs, bare=bare))
+    with patch.object(trainer, "reader_of", timed):
+        _train(seen, folder, seen.recipe(epochs, bare=bare, compiled=compiled))
     seconds = time.perf_counter() - clock
     return epochs * (len(seen.rows) // seen.batch) * seen.batch / seconds, waited / seconds
 
@@ -375,7 +383,9 @@ def tell(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print(flush=True)
 
 
-def tell_training(subjects: Sequence[Subject], work: Path, epochs: int, size: int) -> None:
+def tell_training(
+    subjects: Sequence[Subject], work: Path, epochs: int, size: int, *, compiled: bool
+) -> None:
     """Train every network in every way, and print."""
     rows = []
     for seen in subjects:
@@ -385,12 +395,20 @@ def tell_training(subjects: Sequence[Subject], work: Path, epochs: int, size: in
         bare, whole = (operations(seen, folder, bare=each) for each in (True, False))
         plain = plain_training(seen, _hdf5(work, seen), epochs)
         ours, waits = our_training(seen, folder, epochs, bare=True)
-        full, waits_full = our_training(seen, folder, epochs, bare=False)
-        for name, rate, wait, count in (
+        full, waits_full = our_training(seen, folder, epochs)
+        ways = [
             ("plain loop, ELBO", plain, None, bare),
             ("phenovae, the same ELBO", ours, waits, bare),
             ("phenovae, its own recipe", full, waits_full, whole),
-        ):
+        ]
+        if compiled:
+            clock = time.perf_counter()
+            few = Subject(**{**vars(seen), "rows": seen.rows[: 2 * seen.batch]})
+            _train(few, folder, few.recipe(1, compiled=True))
+            print(f"{seen.name}: compiled and first steps in {time.perf_counter() - clock:.0f} s")
+            fast, waits_fast = our_training(seen, folder, epochs, compiled=True)
+            ways.append(("phenovae, its own recipe, compiled", fast, waits_fast, whole))
+        for name, rate, wait, count in ways:
             rows.append(
                 (
                     f"{seen.name}: {name}",
@@ -463,6 +481,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=4096, help="cells that are trained on")
     parser.add_argument("--epochs", type=int, default=3, help="epochs that are timed")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--compile", action="store_true", help="also with train.compile")
     parser.add_argument("--product", type=int, default=2048, help="rows of the matrices")
     parser.add_argument("--crops", type=Path, help="folder of single-cell files")
     parser.add_argument("--metadata", type=Path, help="their table")
@@ -487,7 +506,7 @@ def main() -> None:
             f"{len(subjects[0].rows):,} {what} cells, {asked.epochs} epochs, {device}, "
             f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}"
         )
-        tell_training(subjects, work, asked.epochs, asked.product)
+        tell_training(subjects, work, asked.epochs, asked.product, compiled=asked.compile)
         tell_embedding(subjects, work)
         if asked.to_error:
             tell_errors(store, asked.cells, device, work, asked.error_epochs)

@@ -52,7 +52,10 @@ class Job:
         More epochs, another patience, device or number of reading threads may be chosen on the
         way; more epochs only where the learning rate does not depend on them.
         """
-        free = {"patience", "device", "workers", "checkpoint_steps", "tensorboard", "nodes_wait"}
+        free = {
+            "patience", "device", "workers", "resident", "checkpoint_steps", "tensorboard",
+            "nodes_wait",
+        }  # fmt: skip
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
         parts = {

@@ -215,6 +215,16 @@ class TrainOptions(Options):
         600.0, gt=0, description="how long training waits for the other machines [s]"
     )
     workers: int = Field(1, ge=1, le=64, description="threads that read crops ahead")
+    resident: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="crops stay in the device's memory as the model sees them: auto, on a GPU "
+        "where they take half of what is free at most; the model does not depend on it",
+    )
+    compile: bool = Field(
+        default=False,
+        description="compile the network for the device (torch.compile; a CPU needs a C++ "
+        "compiler): a minute at the start, then faster steps, whose last digits differ",
+    )
     checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints")
     tensorboard: bool = Field(
         default=False, description="also log for TensorBoard; needs the extra"

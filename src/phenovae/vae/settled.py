@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 _LATER: Mapping[tuple[str, ...], object] = {
     ("train", "nodes"): 1,
+    ("train", "resident"): "auto",
+    ("train", "compile"): False,
     ("objective", "distillation", "momentum_epochs"): 0.0,
 }
 """Keys that came after models had been trained, each with the value that changes nothing."""

@@ -70,7 +70,8 @@ class Stepper:
             for name, optimiser in self.optimisers.items()
         }
         objective.to(fabric.device)
-        self._forward, *self._wrapped = fabric.setup(model, *self.optimisers.values())
+        seen = cast("nn.Module", torch.compile(model)) if train.compile else model
+        self._forward, *self._wrapped = fabric.setup(seen, *self.optimisers.values())
 
     def forward(
         self,
@@ -81,8 +82,9 @@ class Stepper:
         hidden: Tensor | None = None,
     ) -> Output:
         """The model's pass on its device and in its precision."""
-        if self.fabric.world_size > 1 and not self.model.training:
-            # The wrapped model would wait for all processes, and some have a batch less to measure.
+        if not self.model.training and (self.fabric.world_size > 1 or self.options.compile):
+            # The wrapped model would wait for all processes, and some have a batch less to measure;
+            # compiled it would be compiled once more for every size of a batch.
             with self.fabric.autocast():
                 return cast("Output", self.model(images, noise, other, told, hidden))
         return cast("Output", self._forward(images, noise, other, told, hidden))
@@ -98,13 +100,13 @@ class Stepper:
 
     def step(
         self,
-        pixels: Pixels,
+        pixels: Pixels | Tensor,
         names: Callable[[], list[str]],
         step: int,
         epoch: int,
         wells: Rows | None = None,
         plates: Rows | None = None,
-        fresh: Pixels | None = None,
+        fresh: Pixels | Tensor | None = None,
         classes: Rows | None = None,
         told: Rows | None = None,
     ) -> dict[str, float]:
@@ -154,8 +156,8 @@ class Stepper:
 
     def _batch(
         self,
-        pixels: Pixels,
-        fresh: Pixels | None,
+        pixels: Pixels | Tensor,
+        fresh: Pixels | Tensor | None,
         step: int,
         wells: Rows | None,
         plates: Rows | None,
@@ -164,7 +166,7 @@ class Stepper:
     ) -> Batch:
         device = self.fabric.device
 
-        def changed(images: Pixels, purpose: str) -> Tensor:
+        def changed(images: Pixels | Tensor, purpose: str) -> Tensor:
             random = self._random(purpose, step)
             return self._changed(to_device(images, device), random, self.share)
 

@@ -18,7 +18,7 @@ from phenovae.base.errors import TrainingError
 from phenovae.base.progress import Bar, Progress
 from phenovae.vae.agreement import agree
 from phenovae.vae.checkpoints import Checkpoints
-from phenovae.vae.data import Rows, epoch_batches, read_ahead
+from phenovae.vae.data import Rows, epoch_batches
 from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
@@ -30,6 +30,7 @@ from phenovae.vae.objectives import Objective
 from phenovae.vae.plates import told_plates
 from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
+from phenovae.vae.resident import reader_of
 from phenovae.vae.state import State
 from phenovae.vae.stepper import Stepper
 from phenovae.vae.terms.term import Setting
@@ -93,6 +94,8 @@ class Training:
             self.stepper.optimisers,
         )
         self.state = self._begin()
+        everything = np.concatenate([job.rows, job.watched()])
+        self.read = reader_of(job.images, everything, fabric.device, self.options)
 
     def run(self, progress: Progress) -> None:
         """Train until the last epoch or the end of patience, then write the model."""
@@ -136,7 +139,7 @@ class Training:
             others = self._own_rows("fresh")
             mine = [np.concatenate(both) for both in zip(mine, others, strict=True)]
         clock = time.perf_counter()
-        for read, images in read_ahead(job.images, mine, self.options.workers):
+        for read, images in self.read(mine):
             count = len(read) // 2 if fresh else len(read)
             rows, pixels = read[:count], images[:count]
             figures = self.stepper.step(
@@ -231,7 +234,7 @@ class Training:
             plates=self.job.plates,
             classes=self.classes,
             told=self.told,
-            workers=self.options.workers,
+            read=self.read,
             share=self.stepper.share,
             reduce=self._added,
         )

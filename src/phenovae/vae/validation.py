@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,10 +15,11 @@ from torch import Tensor
 from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import integer
 from phenovae.vae.codebooks import perplexity
-from phenovae.vae.data import Images, Rows, read_ahead
+from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.model import VAE, Batch, Output, told_by
 from phenovae.vae.networks import in_fast_order
 from phenovae.vae.objectives import Objective
+from phenovae.vae.resident import Reader
 
 ACTIVE_VARIANCE = 0.01
 """Variance of the posterior mean above which a unit is active (Burda et al. 2016)."""
@@ -91,7 +93,7 @@ def measure(
     plates: Rows | None = None,
     classes: Rows | None = None,
     told: Rows | None = None,
-    workers: int = 1,
+    read: Reader | None = None,
     share: tuple[int, int] = (0, 1),
     reduce: Callable[[Tensor], Tensor] = _alone,
     progress: Progress = SILENT,
@@ -101,11 +103,13 @@ def measure(
     `forward` is the model as wrapped for its device; `second` makes the second view for an
     objective that sees twice, `step` is the training's; `wells`, `plates` and `classes` number
     those of all images, by row, and `told` are the codes of plates that the decoder is told;
+    `read` gives the images of batches, by default from `images`;
     `share` says which batches of how many processes are this one's, and `reduce` adds the sums of
     all. For an objective that hides pixels its terms are of images with some hidden, as in
     training, and all else is of whole images.
     """
     passing = forward if forward is not None else model
+    reading = read if read is not None else partial(read_ahead, images, workers=1)
     batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     names = list(objective.terms) if objective is not None else []
     channels = model.shape[0]
@@ -118,7 +122,7 @@ def measure(
         module.eval()
     mine = batches[share[0] :: share[1]]
     with torch.no_grad(), progress.bar("measuring", len(mine)) as bar:
-        for number, (block, pixels) in enumerate(read_ahead(images, mine, workers)):
+        for number, (block, pixels) in enumerate(reading(mine)):
             random = torch.Generator().manual_seed(
                 integer(seed, "validation", "noise", share[0] + number * share[1])
             )
@@ -187,6 +191,8 @@ def _means(
     )
 
 
-def to_device(pixels: npt.NDArray[np.float32], device: torch.device) -> Tensor:
+def to_device(pixels: Pixels | Tensor, device: torch.device) -> Tensor:
     """Images on the device, laid out as its convolutions like them."""
+    if isinstance(pixels, Tensor):
+        return in_fast_order(pixels.to(device))
     return in_fast_order(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
