@@ -20,8 +20,12 @@ from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example, example_names
 from phenovae.pipeline.execute import run_all
 from phenovae.vae.file_names import CARD, CHECKPOINTS
+from phenovae.vae.settled import FREE, settled
 
 logger = logging.getLogger(__name__)
+
+_NOT_OF_SCORES = ("input", "workers", "diagnose", "generation", "report")
+"""Groups of the configuration that scores of the same cells do not depend on."""
 
 
 def run_ablation(
@@ -141,12 +145,11 @@ def _key(setting: str) -> str:
 def _settings_mark(config: Config) -> str:
     """Equal for configurations that score the same cells the same, wherever these lie."""
     table = config.input.metadata
+    untold: dict[str, bool | set[str]] = dict.fromkeys(_NOT_OF_SCORES, True)
+    untold |= {"backbone": {"weights"}, "train": set(FREE)}
     return sha256_of(
         [
-            config.model_dump(
-                mode="json",
-                exclude={"input": True, "workers": True, "report": True, "backbone": {"weights"}},
-            ),
+            settled(config.model_dump(mode="json", exclude=untold)),
             config.input.model_dump(mode="json", include={"source", "channels", "crop_size"}),
             sha256_of_file(table) if table is not None and table.is_file() else "",
         ]

@@ -14,7 +14,7 @@ from phenovae.base.seeds import generator
 from phenovae.vae.data import Images, Rows
 from phenovae.vae.model_files import Origin, Recipe
 from phenovae.vae.objectives import TERMS
-from phenovae.vae.settled import settled
+from phenovae.vae.settled import FREE, settled
 from phenovae.vae.terms.term import TermMaker
 
 _PROBED = 1024
@@ -52,10 +52,7 @@ class Job:
         More epochs, another patience, device or number of reading threads may be chosen on the
         way; more epochs only where the learning rate does not depend on them.
         """
-        free = {
-            "patience", "device", "workers", "resident", "checkpoint_steps", "tensorboard",
-            "nodes_wait",
-        }  # fmt: skip
+        free = {*FREE, "patience"}
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
         parts = {

@@ -12,6 +12,11 @@ _LATER: Mapping[tuple[str, ...], object] = {
 }
 """Keys that came after models had been trained, each with the value that changes nothing."""
 
+FREE = frozenset(
+    {"device", "workers", "resident", "checkpoint_steps", "tensorboard", "nodes_wait"}
+)
+"""Keys of `train` that the model does not depend on."""
+
 
 def settled(settings: Mapping[str, object]) -> dict[str, object]:
     """A tree of settings without keys that came later and are as before there were any."""
