@@ -12,7 +12,7 @@ THREADS = {"OMP_NUM_THREADS": "1"}
 """Beside other tests, threads that wait for each other turn minutes into quarters of an hour."""
 MOST_OF_MODEL = 0.75
 """Intensity must stay below this share of the model's score by every protocol for small sets."""
-MOST_BY_WHITENED_NSCB = 1.0
+MOST_BY_WHITENED_NSCB = 0.9
 """Whitening takes most of what batches do to intensity away, and nearer it comes to the model: how
 near changes by some treatments with the number of threads that train it."""
 
@@ -47,7 +47,7 @@ def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_world_without_mechanisms_scores_at_chance(tmp_path: Path) -> None:
-    settings = ("twin.effect=0", "train.epochs=6", "evaluate.draws=2000", "report.umap=false")
+    settings = ("twin.effect=0", "train.epochs=2", "generation.cells=0", "evaluate.draws=2000", "report.umap=false")
     told = program(
         "-q", "demo", "--out", tmp_path / "null",
         *(part for each in settings for part in ("--set", each)),
