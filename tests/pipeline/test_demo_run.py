@@ -47,7 +47,13 @@ def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_a_world_without_mechanisms_scores_at_chance(tmp_path: Path) -> None:
-    settings = ("twin.effect=0", "train.epochs=2", "generation.cells=0", "evaluate.draws=2000", "report.umap=false")
+    settings = (
+        "twin.effect=0",
+        "train.epochs=2",
+        "generation.cells=0",
+        "evaluate.draws=2000",
+        "report.umap=false",
+    )
     told = program(
         "-q", "demo", "--out", tmp_path / "null",
         *(part for each in settings for part in ("--set", each)),

@@ -23,8 +23,9 @@ class Training:
 
     `labels` is the strongest label it was given; `chosen_by` is how the weights that are kept were
     chosen; `split_hash` that of the split it was trained with; `pretrained` names the weights of
-    others, that learned from other images than the screen's. Scores of different labels are on
-    tracks of their own and share no column.
+    others, that learned from other images than the screen's; `wells_told` is whether it was told
+    which cells share a well. Scores of different labels are on tracks of their own and share no
+    column.
     """
 
     labels: Labels = "not stated"
@@ -33,6 +34,7 @@ class Training:
     chosen_by: str = "not stated"
     split_hash: str = ""
     pretrained: str = ""
+    wells_told: bool = False
 
     @property
     def weakly_supervised(self) -> bool:
@@ -53,6 +55,8 @@ class Training:
                 f"{self.track} of this screen",
                 f"pretrained on other images ({self.pretrained})",
             ]
+        if self.wells_told:
+            parts.append("told which cells share a well")
         if self.scored_cells_seen is not None:
             parts.append(f"scored cells {'seen' if self.scored_cells_seen else 'not seen'}")
         if self.compounds_seen is not None:
@@ -65,8 +69,9 @@ class Training:
     def as_dict(self) -> dict[str, object]:
         """The statement as JSON."""
         told = asdict(self)
-        if not self.pretrained:
-            del told["pretrained"]
+        for name in ("pretrained", "wells_told"):
+            if not told[name]:
+                del told[name]
         return told
 
 

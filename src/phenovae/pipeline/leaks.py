@@ -24,6 +24,7 @@ from phenovae.pipeline.execute import CONFIG_NAME
 from phenovae.report.facts import mapping
 from phenovae.screen.sites import concentration_key
 from phenovae.vae.file_names import CARD
+from phenovae.vae.objective_options import WELLS
 
 _UNITS: dict[str, tuple[str, ...]] = {
     "fields": ("Metadata_Plate", "Metadata_Field"),
@@ -121,6 +122,8 @@ def _facts(
     used = "none in the loss; mechanisms nowhere"
     if labels != "none":
         used = f"{Training(labels=labels).track}: the loss sees {labels}s; mechanisms nowhere"
+    if WELLS in config.objective.terms:
+        used += "; the loss is told which cells share a well"
     if config.sampling.balance != "none":
         used += f"; cells are drawn evened out by {config.sampling.balance}"
     yield "labels", used

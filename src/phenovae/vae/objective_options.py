@@ -8,6 +8,9 @@ from pydantic import Field
 
 from phenovae.base.options import Options
 
+WELLS = "wells"
+"""The term that is told which cells share a well."""
+
 
 class ProjectionOptions(Options):
     """A term that compares projections of two views."""

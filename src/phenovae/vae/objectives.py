@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from phenovae.base.errors import UsageError, nearest
 from phenovae.base.seeds import integer
 from phenovae.vae.model import Batch, Posterior, Reconstruction
+from phenovae.vae.objective_options import WELLS
 from phenovae.vae.options import ObjectiveOptions
 from phenovae.vae.terms.commitment import CommitmentTerm
 from phenovae.vae.terms.compounds import CompoundTerm
@@ -51,7 +52,7 @@ TERMS: Mapping[str, TermMaker] = MappingProxyType(
         "total_correlation": TotalCorrelationTerm,
         "variance": VarianceTerm,
         "views": ViewContrast,
-        "wells": WellContrast,
+        WELLS: WellContrast,
         "distillation": DistillationTerm,
         COMPOUNDS: CompoundTerm,
     }

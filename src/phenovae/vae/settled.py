@@ -12,9 +12,7 @@ _LATER: Mapping[tuple[str, ...], object] = {
 }
 """Keys that came after models had been trained, each with the value that changes nothing."""
 
-FREE = frozenset(
-    {"device", "workers", "resident", "checkpoint_steps", "tensorboard", "nodes_wait"}
-)
+FREE = frozenset({"device", "workers", "resident", "checkpoint_steps", "tensorboard", "nodes_wait"})
 """Keys of `train` that the model does not depend on."""
 
 

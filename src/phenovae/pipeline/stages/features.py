@@ -30,6 +30,7 @@ from phenovae.profiles.features import (
 from phenovae.profiles.sources import read_parquet
 from phenovae.screen.sites import SITES
 from phenovae.vae.file_names import CARD
+from phenovae.vae.objective_options import WELLS
 
 MODEL = "model"
 _FILES = {MODEL: paths.EMBEDDINGS, BACKBONE: paths.BACKBONE}
@@ -130,6 +131,7 @@ def training_of(run: Path, config: Config) -> Training:
         compounds_seen=side in ("all", "train") or not by_compound,
         chosen_by=str(_part(_card(run), "summary").get("kept_by", "not stated")),
         split_hash=_hash_of_model(run),
+        wells_told=_wells_told(run),
     )
 
 
@@ -154,6 +156,12 @@ def _labels(run: Path) -> Labels:
     """Labels that the training of a run's model saw; models of old say nothing and saw none."""
     found = _card(run).get("labels", "none")
     return "treatment" if found == "treatment" else "compound" if found == "compound" else "none"
+
+
+def _wells_told(run: Path) -> bool:
+    """Whether the loss of a run's model joined the cells of a well."""
+    terms = _part(_part(_card(run), "recipe"), "objective").get("terms")
+    return isinstance(terms, list | tuple) and WELLS in terms
 
 
 def _hash_of_model(run: Path) -> str:
