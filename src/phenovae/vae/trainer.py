@@ -16,6 +16,7 @@ from torch import Tensor
 
 from phenovae.base.errors import TrainingError
 from phenovae.base.progress import Bar, Progress
+from phenovae.base.seeds import integer
 from phenovae.vae.agreement import agree
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Rows, epoch_batches
@@ -32,6 +33,7 @@ from phenovae.vae.readout import learn_coordinates
 from phenovae.vae.records import epoch_record, summary_of
 from phenovae.vae.resident import reader_of
 from phenovae.vae.state import State
+from phenovae.vae.statistics import BATCHES, settle_statistics
 from phenovae.vae.stepper import Stepper
 from phenovae.vae.terms.term import Setting
 from phenovae.vae.validation import Measured, measure
@@ -183,6 +185,7 @@ class Training:
 
     def _close_epoch(self, clock: float) -> None:
         state = self.state
+        self._settle()
         self.stepper.share_statistics()
         measured = self._measure()
         if not math.isfinite(measured.elbo):
@@ -216,6 +219,20 @@ class Training:
         self._save()
         if self.fabric.is_global_zero:
             write_history(self.job.folder / HISTORY, state.history)
+
+    def _settle(self) -> None:
+        job, (rank, processes) = self.job, self.stepper.share
+        batches = epoch_batches(
+            job.rows, job.weights, self.size, job.seed, self.state.epoch, purpose="statistics"
+        )
+        settle_statistics(
+            self.fabric,
+            self.model,
+            self.read,
+            [np.array_split(batch, processes)[rank] for batch in batches[:BATCHES]],
+            torch.Generator().manual_seed(integer(job.seed, "statistics", self.state.epoch, rank)),
+            self.told,
+        )
 
     def _measure(self) -> Measured:
         agree(self.model)
