@@ -75,9 +75,12 @@ def test_the_page_loads_says_what_it_shows_and_drops_the_token(
         page.wait_for_selector("body[data-ready]")
 
 
-def test_hovering_shows_the_crop_and_what_it_is(browser: Browser, address: str) -> None:
+def test_hovering_shows_the_crop_and_what_it_is(
+    browser: Browser, address: str, answers: Answers
+) -> None:
     with opened(browser, address) as page:
-        page.mouse.move(*place_of(page, 20))
+        at = int(np.flatnonzero(answers.points.cells.table["Metadata_Compound"] == "gamma")[0])
+        page.mouse.move(*place_of(page, at))
         page.wait_for_selector("#card:not([hidden]) canvas")
         words = page.inner_text("#card")
         assert "µM" in words
@@ -264,6 +267,27 @@ def test_so_many_points_are_pixels_hidden_and_chosen_like_marks(
         assert 3 * 9 <= chosen["solid"] <= 3 * 25
         assert chosen["faint"] > 0.9 * half["solid"]
         assert page.inner_text("#selected") == "3 cells selected."
+
+
+def test_a_few_points_far_off_do_not_shrink_the_map_and_are_counted(
+    browser: Browser, address: str
+) -> None:
+    script = """far => {
+      const x = Float64Array.from({ length: 500 }, (_, at) => at / 500);
+      const y = Float64Array.from(x);
+      x[7] = far;
+      const { framed, outside } = Phenovae.points.indexed(x, y);
+      return [...framed, outside];
+    }"""
+    with opened(browser, address) as page:
+        left, right, bottom, top, outside = page.evaluate(script, -90.0)
+        assert outside == 1
+        assert -0.3 < left < 0.01
+        assert (right, bottom, top) == (0.998, 0, 0.998)
+        assert page.evaluate(script, 0.5)[-1] == 0
+        some = page.evaluate("Phenovae.points.indexed([0, 0, 0, 99], [0, 1, 2, 3])")
+        assert some["framed"] == [0, 99, 0, 3]
+        assert "far off" not in page.inner_text("#note")
 
 
 def test_a_link_brings_all_of_a_view_back(browser: Browser, address: str) -> None:

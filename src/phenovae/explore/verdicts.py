@@ -139,11 +139,15 @@ def read_verdicts(opened: OpenedRun, wells: pd.DataFrame) -> Verdicts:
 
 
 def treatment_names(table: pd.DataFrame) -> list[str]:
-    """The treatment of each row as scoring names it; controls with their role."""
+    """The treatment of each row as scoring names it; controls with their role, and without a dose
+    where it is none.
+    """
     columns = ("Metadata_Compound", "Metadata_Concentration", "Metadata_Role")
     return [
         treatment_text(str(compound), float(dose))
-        + ("" if role == str(Role.TREATMENT) else f" ({str(role).replace('_', ' ')})")
+        if role == str(Role.TREATMENT)
+        else f"{treatment_text(str(compound), float(dose)) if dose else compound} "
+        f"({str(role).replace('_', ' ')})"
         for compound, dose, role in zip(*(table[name] for name in columns), strict=True)
     ]
 

@@ -79,8 +79,8 @@ addEventListener("DOMContentLoaded", async () => {
   };
 
   function linesAt(at) {
-    const lines = [`${nameAt("Metadata_Compound", at)} ${nameAt("Metadata_Concentration", at)} µM`,
-      nameAt("Metadata_MoA", at)];
+    const dose = nameAt("Metadata_Concentration", at);
+    const lines = [nameAt("Metadata_Compound", at) + (Number(dose) ? ` ${dose} µM` : ""), nameAt("Metadata_MoA", at)];
     if (state.level !== "treatments") lines.push(`${nameAt("Metadata_Plate", at)} ${nameAt("Metadata_Well", at)}`);
     if (state.level !== "cells") lines.push(`${nameAt("Cells", at)} cells`);
     if (told.coloured.is === "numbers") lines.push(`${told.label}: ${nameOfColour(at)}`);
@@ -199,7 +199,9 @@ addEventListener("DOMContentLoaded", async () => {
       await recolour(true);
       const { said } = start.levels[state.level];
       const shapes = scatter.many() ? "So many points are all discs; fewer have the legend's shapes." : "";
-      part("note").textContent = [said + ".", flat.note, shapes].filter(Boolean).join(" ");
+      const far = scatter.outside();
+      const beyond = far ? `${far.toLocaleString("en")} far off: zoom out to see ${far === 1 ? "it" : "them"}.` : "";
+      part("note").textContent = [said + ".", flat.note, beyond, shapes].filter(Boolean).join(" ");
       if (mine === turn && part("status").textContent.startsWith("Under way")) say("");
       document.body.dataset.shown = `${state.level} ${state.plane} ${state.colour}`;
     } catch (error) {

@@ -3,6 +3,8 @@
 // Points in a plane, and which of them is nearest to a place, fast enough for a moving mouse.
 Phenovae.points = (() => {
   const SIDE = 128;
+  const FRAMED = 200;
+  const SAVES = 0.7;
 
   function extent(values) {
     let low = Infinity;
@@ -13,6 +15,19 @@ Phenovae.points = (() => {
     }
     if (!(low <= high)) return [0, 1];
     return low === high ? [low - 0.5, high + 0.5] : [low, high];
+  }
+
+  // Where all but a thousandth at each end lie, and a little more; all where that saves little room.
+  function frame(values) {
+    const whole = extent(values);
+    const there = Float64Array.from(values).filter(Number.isFinite).sort();
+    if (there.length < FRAMED) return whole;
+    const end = Math.floor(there.length / 1000) + 1;
+    const [low, high] = [there[end], there[there.length - 1 - end]];
+    if (!(low < high)) return whole;
+    const room = 0.15 * (high - low);
+    const inner = [Math.max(whole[0], low - room), Math.min(whole[1], high + room)];
+    return inner[1] - inner[0] < SAVES * (whole[1] - whole[0]) ? inner : whole;
   }
 
   function indexed(x, y) {
@@ -46,7 +61,12 @@ Phenovae.points = (() => {
       return best;
     }
 
-    return { extent: [left, right, bottom, top], nearest };
+    const framed = [...frame(x), ...frame(y)];
+    let outside = 0;
+    for (let at = 0; at < x.length; at += 1) {
+      if (x[at] < framed[0] || x[at] > framed[1] || y[at] < framed[2] || y[at] > framed[3]) outside += 1;
+    }
+    return { framed, outside, nearest };
   }
 
   // Points inside a polygon: a ray to the right crosses its outline an odd number of times.

@@ -60,7 +60,7 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
   }
 
   function fit() {
-    const [left_, right, bottom, top] = index.extent;
+    const [left_, right, bottom, top] = index.framed;
     let [width, height] = [1.08 * (right - left_), 1.08 * (top - bottom)];
     const [across, up] = [figure.inner_width || element.clientWidth, figure.inner_height || element.clientHeight];
     if (equal && across > 0 && up > 0) {
@@ -143,7 +143,7 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     shown = visible;
     const whole = index;
     index = Phenovae.points.indexed(visible.x, visible.y);
-    if (!refit) index.extent = whole.extent;
+    if (!refit) [index.framed, index.outside] = [whole.framed, whole.outside];
     glyph.glyph.size = glyph.nonselection_glyph.size = glyph.selection_glyph.size = size(x.length);
     source.selected.indices = [];
     above.hidden = x.length <= FEW;
@@ -173,6 +173,7 @@ Phenovae.scatter = (element, { hovered, left, clicked, selected }) => {
     setEqual(told) { equal = told; },
     select,
     many: () => !above.hidden,
+    outside: () => index.outside,
     figure,
     fit,
   };
