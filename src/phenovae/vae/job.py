@@ -18,6 +18,8 @@ from phenovae.vae.settled import FREE, settled
 from phenovae.vae.terms.term import TermMaker
 
 _PROBED = 1024
+_STATISTICS = "of cells as they are"
+"""What batch normalisation keeps; checkpoints of before kept those of changed images."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Job:
         free = {*FREE, "patience"}
         if self.recipe.train.schedule == "constant":
             free.add("epochs")
-        parts = {
+        parts: dict[str, object] = {
             "recipe": settled(
                 self.recipe.model_dump(mode="json", exclude={"train": free, "model": {"readout"}})
             ),
@@ -71,6 +73,8 @@ class Job:
             "per_well": self.per_well,
             "weights": None if self.weights is None else sha256_of(self.weights.tolist()),
         }
+        if self.recipe.model.norm == "batch":
+            parts["statistics"] = _STATISTICS
         return sha256_of(parts)
 
     @property
