@@ -20,17 +20,16 @@ from phenovae.base.seeds import integer
 from phenovae.vae.agreement import agree
 from phenovae.vae.checkpoints import Checkpoints
 from phenovae.vae.data import Rows, epoch_batches
-from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY, READOUT
+from phenovae.vae.file_names import BOARD, CHECKPOINTS, HISTORY
 from phenovae.vae.interrupts import deferred
 from phenovae.vae.job import Job
 from phenovae.vae.labels import learned_classes
+from phenovae.vae.leaving import leave
 from phenovae.vae.logs import open_board, show, write_history
 from phenovae.vae.model import make_model
-from phenovae.vae.model_files import Card, save_model, write_coordinates
 from phenovae.vae.objectives import Objective
 from phenovae.vae.plates import told_plates
-from phenovae.vae.readout import learn_coordinates
-from phenovae.vae.records import epoch_record, summary_of
+from phenovae.vae.records import epoch_record
 from phenovae.vae.resident import reader_of
 from phenovae.vae.state import State
 from phenovae.vae.statistics import BATCHES, settle_statistics
@@ -116,7 +115,8 @@ class Training:
                 board.close()
         # The others do not wait: on many cells the readout takes longer than their patience.
         if self.fabric.is_global_zero:
-            self._write_model()
+            self.checkpoints.load_best(self.model)
+            leave(self.model, self.job, self.state, self.plates, self.fabric.device)
 
     def _begin(self) -> State:
         if self.job.resume:
@@ -275,38 +275,3 @@ class Training:
         if self.fabric.is_global_zero:
             self.checkpoints.save(self.state)
         self.fabric.barrier()
-
-    def _write_model(self) -> None:
-        state, job = self.state, self.job
-        self.checkpoints.load_best(self.model)
-        summary = summary_of(state, self.model, job, self.options.epochs)
-        if summary.sigma_at_bound:
-            _LOG.warning(
-                "a learned σ has met its lowest value %g: pixels are reproduced more closely than "
-                "that; lower model.likelihood.sigma_min if that is meant",
-                job.recipe.model.likelihood.sigma_min,
-            )
-        card = Card(
-            labels=job.recipe.objective.labels,
-            channels=job.images.channels,
-            shape=job.images.shape,
-            plates=self.plates,
-            recipe=job.recipe,
-            origin=job.origin,
-            seed=job.seed,
-            summary=summary,
-        )
-        write_history(job.folder / HISTORY, state.history)
-        save_model(job.folder, self.model, card)
-        if job.recipe.model.readout.components:
-            readout = job.recipe.model.readout
-            learned = learn_coordinates(
-                self.model,
-                job.images,
-                job.rows,
-                readout,
-                self.fabric.device,
-                wells=job.wells,
-                seed=job.seed,
-            )
-            write_coordinates(job.folder / READOUT, learned)
