@@ -231,7 +231,16 @@ def our_training(
 
 
 def _train(seen: Subject, folder: Path, recipe: Recipe) -> None:
-    training.train(seen.images, seen.rows, seen.held_out, recipe, folder, resume=False)
+    training.train(
+        seen.images,
+        seen.rows,
+        seen.held_out,
+        recipe,
+        folder,
+        wells=seen.store.table.groupby(["Metadata_Plate", "Metadata_Well"]).ngroup().to_numpy(),
+        per_well=seen.config.sampling.per_well,
+        resume=False,
+    )
 
 
 def operations(seen: Subject, folder: Path, *, bare: bool) -> float:
