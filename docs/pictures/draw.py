@@ -24,7 +24,7 @@ from phenovae.base.tables import read_table
 from phenovae.figures.colours import bright, channel_inks, composite, marks
 from phenovae.figures.crops import GAMMA
 from phenovae.figures.drawing import INK, SOFT, in_house_style, new_figure, to_bytes
-from phenovae.figures.treatments import principal_plane
+from phenovae.figures.planes import principal_plane
 from phenovae.images.reading import read_image
 from phenovae.pipeline import paths
 from phenovae.pipeline.stages.evaluate import PROFILES
