@@ -16,6 +16,9 @@ MOST_BY_WHITENED_NSCB = 0.9
 """Whitening takes most of what batches do to intensity away, and nearer it comes to the model: how
 near changes by some treatments with the number of threads that train it."""
 
+MOST_BY_MEANS = 0.95
+"""Above, the twin would be too easy to tell models apart; whitening comes nearer to all."""
+
 
 def _scores(run: Path) -> dict[tuple[str, str, str], dict[str, float]]:
     told = json.loads((run / "scores.json").read_text(encoding="utf-8"))
@@ -35,7 +38,7 @@ def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path:
             whitened = (protocol, metric) == ("cells-mean-whitened", "NSCB")
             most = MOST_BY_WHITENED_NSCB if whitened else MOST_OF_MODEL
             assert baseline["value"] < most * model["value"], (protocol, metric)
-            assert model["value"] < 0.95
+            assert model["value"] < (MOST_BY_MEANS if protocol == "cells-mean" else 1.0)
             assert model["p_value"] < 0.01
     assert (
         scores["intensity", "cell-probe", "probe"]["value"]
