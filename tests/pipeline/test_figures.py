@@ -187,10 +187,10 @@ def test_a_treatment_that_is_named_is_shown_by_all_its_doses_or_by_one(
 
 
 def test_lines_of_files_that_are_still_there_stay(run: Path, tmp_path: Path) -> None:
-    for kind in ("usage", "neighbours", "usage"):
+    for kind in ("usage", "round-trip", "usage"):
         assert call("-q", "figures", run, "--kind", kind, "--out", tmp_path).code == 0
-    assert sorted(str(line["file"]) for line in lines(tmp_path)) == ["neighbours.png", "usage.png"]
-    (tmp_path / "neighbours.png").unlink()
+    assert sorted(str(line["file"]) for line in lines(tmp_path)) == ["round-trip.png", "usage.png"]
+    (tmp_path / "round-trip.png").unlink()
     assert call("-q", "figures", run, "--kind", "usage", "--out", tmp_path).code == 0
     assert [line["file"] for line in lines(tmp_path)] == ["usage.png"]
 
