@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phenovae.base.progress import SILENT, Progress
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.options import TrainOptions
 
@@ -25,13 +24,7 @@ _SHARE = 0.5  # of what is free: activations, gradients and optimisers want the 
 _BYTES = 4
 
 
-def reader_of(
-    images: Images,
-    rows: Rows,
-    device: torch.device,
-    options: TrainOptions,
-    progress: Progress = SILENT,
-) -> Reader:
+def reader_of(images: Images, rows: Rows, device: torch.device, options: TrainOptions) -> Reader:
     """How a training reads the images of these rows: from the device, or ahead of their use.
 
     Both give the same images.
@@ -39,7 +32,7 @@ def reader_of(
     there = np.unique(rows)
     if stays(images, len(there), device, options):
         _LOG.debug("%d images stay on %s", len(there), device)
-        return ResidentImages(images, there, device, options.workers, progress).read
+        return ResidentImages(images, there, device, options.workers).read
     return partial(read_ahead, images, workers=options.workers)
 
 
@@ -56,23 +49,14 @@ def stays(images: Images, count: int, device: torch.device, options: TrainOption
 class ResidentImages:
     """The images of some rows, read once, on a device."""
 
-    def __init__(
-        self,
-        images: Images,
-        rows: Rows,
-        device: torch.device,
-        workers: int = 1,
-        progress: Progress = SILENT,
-    ) -> None:
+    def __init__(self, images: Images, rows: Rows, device: torch.device, workers: int = 1) -> None:
         self._rows = rows
         self._pixels = torch.empty((len(rows), *images.shape), device=device)
         blocks = [rows[at : at + _BLOCK] for at in range(0, len(rows), _BLOCK)]
         at = 0
-        with progress.bar("loading images", len(blocks)) as bar:
-            for block, pixels in read_ahead(images, blocks, workers):
-                self._pixels[at : at + len(block)] = torch.from_numpy(pixels)
-                at += len(block)
-                bar.advance()
+        for block, pixels in read_ahead(images, blocks, workers):
+            self._pixels[at : at + len(block)] = torch.from_numpy(pixels)
+            at += len(block)
 
     def read(self, batches: Sequence[Rows]) -> Iterator[tuple[Rows, Tensor]]:
         """The images of each batch in order. Raises KeyError for a row that is not here."""
