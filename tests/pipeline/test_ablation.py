@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.pipeline.runs import ROOT, call, of_crops
+from tests.pipeline.runs import ROOT, call, of_crops, program
 
 from phenovae.base.errors import UsageError
 from phenovae.pipeline.ablation_rows import read_ablation
 from phenovae.pipeline.ablation_table import Scored, table_text
 from phenovae.pipeline.config import load_config
+from phenovae.pipeline.lock import locked
 
 ROWS = """
 base: {base}
@@ -29,7 +32,7 @@ def test_a_table_grows_by_rows_and_finished_runs_stay(
     rows = tmp_path / "rows.yaml"
     rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
     out = tmp_path / "runs"
-    asked = ["ablate", rows, "--out", out, *of_crops(made_crops), "--set", "report.umap=false"]
+    asked = ["ablate", rows, "--out", out, *of_crops(made_crops)]
     first = call(*asked, "--only", "as it is")
     assert first.code == 0, first.err
     scores = out / "as-it-is" / "seed-1" / "scores.json"
@@ -45,8 +48,53 @@ def test_a_table_grows_by_rows_and_finished_runs_stay(
     assert "- β = 8: less of the noise" in table
     one, other = ((out / row / "seed-0" / "cells" / "crops-00000.npy") for row in ("as-it-is", "8"))
     assert one.read_bytes() == other.read_bytes()
-    alone = call(*asked, "--only", "β = 8")
+    alone = call(*asked, "--only", "β = 8", "--seed", "1")
     assert "| as it is | " in alone.out
+    unknown = call(*asked, "--seed", "7")
+    assert unknown.code == 2
+    assert "seed 7 is none of the table's: 0, 1" in unknown.err
+
+
+@pytest.mark.slow
+def test_two_commands_work_on_one_table_each_on_what_the_other_does_not(
+    tiny: Path, made_crops: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.yaml"
+    rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
+    out = tmp_path / "runs"
+    asked = ["ablate", rows, "--out", out, *of_crops(made_crops)]
+    with ThreadPoolExecutor(2) as both:
+        told = list(both.map(lambda seed: program(*asked, "--seed", seed), ("0", "1")))
+    assert [each.code for each in told] == [0, 0], told
+    records = json.loads((out / "ablation.json").read_text(encoding="utf-8"))
+    runs = {("as it is", 0), ("as it is", 1), ("β = 8", 0), ("β = 8", 1)}
+    assert {(each["entry"], each["seed"]) for each in records} == runs
+    with locked(out / "as-it-is" / "seed-0"):
+        left = call(*asked)
+    assert left.code == 0, left.err
+    assert "as it is, seed 0 is left to others" in left.err
+    assert (out / "ablation.md").read_text(encoding="utf-8").count("| 0, 1 |") == 2
+
+
+def test_a_row_begins_with_the_cells_and_the_training_of_an_earlier_command(
+    tiny: Path, made_crops: Path, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.yaml"
+    text = f"base: {tiny / 'crops.yaml'}\nseeds: [0]\nentries:\n  - {{name: as it is}}\n"
+    rows.write_text(text, encoding="utf-8")
+    out = tmp_path / "runs"
+    asked = ["ablate", rows, "--out", out, *of_crops(made_crops)]
+    assert call(*asked).code == 0
+    more = "  - {name: eight views, set: [model.readout.views=8]}\n"
+    rows.write_text(text + more, encoding="utf-8")
+    told = call(*asked, "--only", "eight views")
+    assert told.code == 0, told.err
+    assert "cells: finished and unchanged" in told.err
+    histories = {
+        (out / row / "seed-0" / "model" / "history.csv").read_bytes()
+        for row in ("as-it-is", "eight-views")
+    }
+    assert len(histories) == 1
 
 
 def test_rows_that_only_read_out_otherwise_share_a_training(
@@ -61,7 +109,7 @@ def test_rows_that_only_read_out_otherwise_share_a_training(
         encoding="utf-8",
     )
     out = tmp_path / "runs"
-    told = call("ablate", rows, "--out", out, *of_crops(made_crops), "--set", "report.umap=false")
+    told = call("ablate", rows, "--out", out, *of_crops(made_crops))
     assert told.code == 0, told.err
     models = {row: out / row / "seed-0" / "model" for row in ("as-it-is", "eight-views")}
     # Its seconds would be others, had it been trained anew.
@@ -79,7 +127,7 @@ def test_a_table_is_carried_by_its_records_alone(
     text = f"base: {tiny / 'crops.yaml'}\nseeds: [0]\nentries:\n  - {{name: first, set: [SET]}}\n"
     rows.write_text(text.replace("SET", "objective.beta=2"), encoding="utf-8")
     here, there = tmp_path / "here", tmp_path / "there"
-    with_cells = [*of_crops(made_crops), "--set", "report.umap=false"]
+    with_cells = [*of_crops(made_crops)]
     assert call("ablate", rows, "--out", here, *with_cells).code == 0
     there.mkdir()
     shutil.copy(here / "ablation.json", there)

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -16,15 +17,16 @@ from phenovae.base.errors import PhenovaeError, RunBusyError
 
 _LOCK = ".lock"
 _HOLDER = ".holder.json"
+_LOOK_AGAIN = 0.05
 
 
 @contextmanager
-def locked_folder(folder: Path, *, name: str, option: str) -> Iterator[None]:
+def locked_folder(folder: Path, *, name: str, option: str, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock of a folder, made where it is missing.
 
     `name` is what the folder is to its user (`run`), `option` names it on the command line. Raises
-    RunBusyError, naming the process that has the lock, and PhenovaeError where the folder cannot be
-    written.
+    RunBusyError, naming the process that has the lock, where that keeps it for longer than
+    `patience` [s], and PhenovaeError where the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def locked_folder(folder: Path, *, name: str, option: str) -> Iterator[None]:
             mend=f"choose a folder that you may write to with {option}",
         ) from error
     with file:
-        if not _take(file):
+        if not _taken_within(patience, file):
             raise RunBusyError(
                 f"another process is at work on this {name}: {_holder(folder)}",
                 where=folder,
@@ -68,6 +70,15 @@ def lock_state(folder: Path) -> tuple[Literal["free", "held", "left behind"], st
             return "held", _holder(folder)
     noted = (folder / _HOLDER).exists()
     return ("left behind", _holder(folder)) if noted else ("free", "")
+
+
+def _taken_within(seconds: float, file: IO[bytes]) -> bool:
+    end = time.monotonic() + seconds
+    while not _take(file):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_LOOK_AGAIN)
+    return True
 
 
 def _holder(folder: Path) -> str:

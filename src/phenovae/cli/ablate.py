@@ -18,12 +18,18 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the runs.")],
     settings: Settings = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="ROW", help="Run this row alone.")
+        list[str] | None,
+        typer.Option("--only", metavar="ROW", help="Run this row alone; may be given again."),
+    ] = None,
+    seeds: Annotated[
+        list[int] | None,
+        typer.Option("--seed", metavar="N", help="Run this seed alone; may be given again."),
     ] = None,
 ) -> None:
-    """Run every row with every seed, and write the table into the folder after each run.
+    """Score every row with every seed, and write the table into the folder after each run.
 
     Runs that are finished are not run again, so the table grows and a stopped command goes on.
+    Several commands may work on one folder at once, each on rows or seeds of its own.
 
     Example: phenovae ablate examples/ablation.yaml --set input.crops=FOLDER
     --set input.metadata=CSV --out DIR
@@ -40,6 +46,7 @@ def command(
         list(settings or ()),
         folder=ablation.parent,
         only=list(only or ()),
+        seeds=list(seeds or ()),
         progress=console.progress,
     )
     typer.echo((out / TABLE).read_text(encoding="utf-8"), nl=False)

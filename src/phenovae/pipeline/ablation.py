@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from phenovae.base.errors import InputError, PhenovaeError, UsageError
+from phenovae.base.errors import InputError, PhenovaeError, RunBusyError, UsageError
 from phenovae.base.files import read_json, sha256_of, sha256_of_file
+from phenovae.base.lock import locked_folder
 from phenovae.base.progress import SILENT, Progress
 from phenovae.pipeline import paths
 from phenovae.pipeline.ablation_rows import Ablation, Entry, slug
 from phenovae.pipeline.ablation_table import COLUMNS, LABEL_FREE, Scored, recorded, write_table
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example, example_names
-from phenovae.pipeline.execute import run_all
+from phenovae.pipeline.execute import run_stages
+from phenovae.pipeline.stages.evaluate import EVALUATE
 from phenovae.vae.file_names import CARD, CHECKPOINTS
 from phenovae.vae.settled import FREE, settled
 
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _NOT_OF_SCORES = ("input", "workers", "diagnose", "generation", "report")
 """Groups of the configuration that scores of the same cells do not depend on."""
+_PATIENCE = 60.0
+"""Seconds to wait for another process that writes the table, which takes it a moment."""
 
 
 def run_ablation(
@@ -35,54 +39,64 @@ def run_ablation(
     *,
     folder: Path = Path(),
     only: Sequence[str] = (),
+    seeds: Sequence[int] = (),
     progress: Progress = SILENT,
     tell: Callable[[str], None] = logger.info,
 ) -> list[Scored]:
-    """Run what has not run yet, seed by seed, and write the table after every run.
+    """Score what has not been scored yet, seed by seed, and write the table after every run.
 
-    Runs lie in `out/<row>/seed-<seed>` and are gone on with where they stopped. Cells that one run
-    has cut are shared with the others, and so is a training where rows only read out otherwise. A
-    run whose record is in `out` and whose folder is gone is taken as it was recorded, so that a
-    table can be carried to another machine. `folder` is where a relative base lies. Of `settings`,
-    one that some row needs goes to the rows that need it alone. A row that fails is told and left
-    out, and the others go on; raises PhenovaeError in the end where one did.
+    Runs lie in `out/<row>/seed-<seed>`, end with their scores, and are gone on with where they
+    stopped. Cells that one run has cut are shared with the others, and so is a training where rows
+    only read out otherwise. A run whose record is in `out` and whose folder is gone is taken as it
+    was recorded, so that a table can be carried to another machine. Several processes may work on
+    one table: each adds to what the others have written, and leaves runs to them that they are at.
+
+    `only` and `seeds` name the rows and seeds to run, of all where empty. `folder` is where a
+    relative base lies. Of `settings`, one that some row needs goes to the rows that need it alone.
+    A row that fails is told and left out, and the others go on; raises PhenovaeError in the end
+    where one did.
     """
     chosen = [entry for entry in ablation.entries if not only or entry.name in only]
     if unknown := sorted(set(only) - {entry.name for entry in ablation.entries}):
         raise UsageError(f"no row is called {unknown[0]!r}")
-    waiting = [entry for entry in chosen if not _given(entry, [*ablation.set, *settings])]
-    planned = [
+    if others := sorted(set(seeds) - set(ablation.seeds)):
+        told = ", ".join(map(str, ablation.seeds))
+        raise UsageError(f"seed {others[0]} is none of the table's: {told}")
+    every = [
         _planned(entry, seed, ablation, settings, out, _base(ablation.base, folder))
         for seed in ablation.seeds
-        for entry in chosen
-        if entry not in waiting
+        for entry in ablation.entries
+        if _given(entry, [*ablation.set, *settings])
     ]
-    untold = [entry.name for entry in waiting]
-    names = {entry.name for entry in ablation.entries} - set(untold)
-    table = _still_true(recorded(out), names, planned)
-    write_table(out, ablation, list(table.values()), untold)
+    planned = [each for each in every if each.entry in chosen and (not seeds or each.seed in seeds)]
+    waiting = [entry.name for entry in chosen if not _given(entry, [*ablation.set, *settings])]
+    table = _Table(ablation, out, waiting, planned)
+    done = table.add()
     failed: list[str] = []
-    cells: Path | None = None
-    trained: dict[str, Path] = {}
+    finished = [each for each in every if (each.run / paths.SCORES).is_file()]
+    cells = finished[0].run if finished else None
+    trained = {each.training: each.run for each in finished}
     for each in planned:
-        if each.place in table and not each.run.exists():
+        if each.place in done and not each.run.exists():
             continue
         if cells is not None and not each.run.exists():
             _share(cells, each.run, trained.get(each.training))
         tell(f"{each.entry.name}, seed {each.seed}")
         try:
-            run_all(each.config, each.run, progress)
+            run_stages({EVALUATE.name}, each.config, each.run, progress)
+        except RunBusyError as error:
+            logger.warning("%s, seed %d is left to others: %s", each.entry.name, each.seed, error)
+            continue
         except PhenovaeError as error:
             failed.append(f"{each.entry.name}, seed {each.seed}: {error}")
             logger.warning("%s", failed[-1])
             continue
         cells = cells or each.run
         trained.setdefault(each.training, each.run)
-        table[each.place] = _scored(each)
-        write_table(out, ablation, list(table.values()), untold)
+        done = table.add(_scored(each))
     if failed:
         raise PhenovaeError("not every row ran:\n" + "\n".join(f"  {each}" for each in failed))
-    return [table[each.place] for each in planned]
+    return [done[each.place] for each in planned if each.place in done]
 
 
 @dataclass(frozen=True)
@@ -110,17 +124,33 @@ def _planned(
     return _Planned(entry, seed, config, run, _settings_mark(config), _training_mark(config))
 
 
-def _still_true(
-    records: Sequence[Scored], names: Collection[str], planned: Sequence[_Planned]
-) -> dict[tuple[str, int], Scored]:
-    """Records of these rows; of those that are asked for, with their settings."""
-    asked = {each.place: each.settings for each in planned}
-    return {
-        (each.entry, each.seed): each
-        for each in records
-        if each.entry in names
-        and asked.get((each.entry, each.seed), each.settings) == each.settings
-    }
+@dataclass(frozen=True)
+class _Table:
+    """The table in its folder, to which other processes may add, too."""
+
+    ablation: Ablation
+    out: Path
+    untold: Sequence[str]
+    planned: Sequence[_Planned]
+
+    def add(self, *scored: Scored) -> dict[tuple[str, int], Scored]:
+        """Write the table with these records; all that are still true, by row and seed."""
+        with locked_folder(self.out, name="ablation", option="--out", patience=_PATIENCE):
+            done = self._still_true(recorded(self.out))
+            done |= {(each.entry, each.seed): each for each in scored}
+            write_table(self.out, self.ablation, list(done.values()), self.untold)
+        return done
+
+    def _still_true(self, records: Sequence[Scored]) -> dict[tuple[str, int], Scored]:
+        """Records of these rows; of those that are asked for, with their settings."""
+        names = {entry.name for entry in self.ablation.entries} - set(self.untold)
+        asked = {each.place: each.settings for each in self.planned}
+        return {
+            (each.entry, each.seed): each
+            for each in records
+            if each.entry in names
+            and asked.get((each.entry, each.seed), each.settings) == each.settings
+        }
 
 
 def _base(name: str, folder: Path) -> Path:
