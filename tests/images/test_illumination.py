@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from tests.images.lit_fields import DARK, Light, Pixels, disc_fields, tilted_light, twin_plate
 
 from phenovae.base.errors import InputError
@@ -21,6 +22,7 @@ from phenovae.images.illumination import (
     estimate_plate,
     flat,
 )
+from phenovae.images.illumination_fit import dark_quantile
 from phenovae.images.illumination_statistics import IlluminationStatistics
 
 SHAPE = (240, 320)
@@ -307,3 +309,16 @@ def test_the_light_of_a_plate_of_the_twin_is_found_within_three_percent(
             channels[channel].add(field, f"field {number}")
     misses = _misses(estimate_plate(channels, options), truth)
     assert max(misses.values()) < TARGET, misses
+
+
+@given(
+    arrays(
+        np.float64,
+        array_shapes(min_dims=3, max_dims=3, max_side=12),
+        elements=st.floats(-(2.0**16), 2.0**16),
+    )
+)
+def test_the_dark_end_of_a_tile_is_the_fiftieth_part_as_numpy_tells_it_to_the_bit(
+    values: npt.NDArray[np.float64],
+) -> None:
+    assert dark_quantile(values) == np.quantile(values, 0.02)
