@@ -28,10 +28,7 @@ def _scores(run: Path) -> dict[tuple[str, str, str], dict[str, float]]:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path: Path) -> None:
-    half = ("--set", "train.epochs=4")  # scores are there; the pictures take longer
-    told = program(
-        "-q", "demo", "--out", tmp_path / "demo", *half, environment=THREADS, seconds=1400
-    )
+    told = program("-q", "demo", "--out", tmp_path / "demo", environment=THREADS, seconds=1400)
     assert told.code == 0, told.err
     scores = _scores(tmp_path / "demo")
     for protocol in ("cells-mean", "cells-mean-whitened"):
@@ -56,6 +53,7 @@ def test_a_world_without_mechanisms_scores_at_chance(tmp_path: Path) -> None:
     settings = (
         "twin.effect=0",
         "train.epochs=2",
+        "view.size=32",
         "generation.cells=0",
         "evaluate.draws=2000",
         "report.umap=false",

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from phenovae.vae.encoders import Encoded
 from phenovae.vae.model import VAE
 from phenovae.vae.model_files import Card, Origin, Recipe, Summary, TrainedModel
-from phenovae.vae.networks import Encoded
 from phenovae.vae.options import ModelOptions
 
 SHAPE = (2, 16, 16)

@@ -17,9 +17,9 @@ from phenovae.base.errors import TrainingError, UsageError
 from phenovae.vae.codebooks import Codebooks, Quantised, perplexity
 from phenovae.vae.diagnosis import examine
 from phenovae.vae.diagnostics import diagnose
+from phenovae.vae.encoders import Trunk
 from phenovae.vae.model import Batch, Posterior, Reconstruction, make_model
 from phenovae.vae.model_files import Summary, load_model
-from phenovae.vae.networks import Trunk
 from phenovae.vae.objectives import Objective
 from phenovae.vae.options import CodeOptions, DiagnoseOptions, ModelOptions, ObjectiveOptions
 from phenovae.vae.terms.commitment import CommitmentTerm

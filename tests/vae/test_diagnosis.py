@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from phenovae.base.errors import TrainingError
 from phenovae.vae.aggregate import discrepancy, information, moments
 from phenovae.vae.diagnosis import examine
+from phenovae.vae.encoders import Encoded
 from phenovae.vae.importance import importance_bound, log_weights
 from phenovae.vae.model import VAE
 from phenovae.vae.model_files import TrainedModel
-from phenovae.vae.networks import Encoded
 from phenovae.vae.options import DiagnoseOptions, LikelihoodOptions, ModelOptions
 from phenovae.vae.residuals import LEVELS, ErrorSums, ResidualSums
 from phenovae.vae.training import train

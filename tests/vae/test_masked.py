@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from phenovae.base.errors import TrainingError, UsageError
+from phenovae.vae.encoders import Trunk
 from phenovae.vae.model import Batch, Posterior, Reconstruction, make_model
-from phenovae.vae.networks import Trunk
 from phenovae.vae.objectives import Objective
 from phenovae.vae.options import ModelOptions, ObjectiveOptions
 from phenovae.vae.patches import blanked, draw_hidden, patches_to_hide

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from phenovae.base.errors import UsageError
+from phenovae.vae.decoders import EvenConv2d
+from phenovae.vae.encoders import amounts_of
 from phenovae.vae.model import VAE, make_model
-from phenovae.vae.networks import NETWORKS, amounts_of
+from phenovae.vae.networks import NETWORKS
 from phenovae.vae.options import ModelOptions
 
 
@@ -47,6 +49,21 @@ def test_any_multiple_of_sixteen_and_any_channels_go_through(
     assert output.mu.shape == output.logvar.shape == output.z.shape == (2, latent)
     assert output.nll.shape == (2,)
     assert ((output.mean > 0) & (output.mean < 1)).all()
+
+
+def test_a_mean_of_neighbours_is_no_darker_at_the_border_of_a_decoded_map() -> None:
+    even = EvenConv2d(2, 1, 3, (4, 6), bias=True)
+    assert even.bias is not None
+    with torch.no_grad():
+        even.weight.fill_(1 / 18)
+        even.bias.fill_(0.5)
+    flat = torch.full((1, 2, 4, 6), 3.0)
+    assert torch.allclose(even(flat), torch.full((1, 1, 4, 6), 3.5))
+    maps = torch.rand(2, 2, 4, 6)
+    usual = nn.functional.conv2d(maps, even.weight, even.bias, padding=1)
+    assert torch.allclose(even(maps)[..., 1:-1, 1:-1], usual[..., 1:-1, 1:-1])
+    corner = maps[:, :, :2, :2].mean(dim=(1, 2, 3)) + 0.5
+    assert torch.allclose(even(maps)[:, 0, 0, 0], corner)
 
 
 @pytest.mark.parametrize("size", [0, 8, 68])

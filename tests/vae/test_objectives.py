@@ -7,8 +7,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from phenovae.base.errors import UsageError
+from phenovae.vae.encoders import Trunk
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Trunk
 from phenovae.vae.objectives import (
     Objective,
     bits_per_dimension,

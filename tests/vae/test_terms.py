@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from phenovae.base.errors import TrainingError, UsageError
+from phenovae.vae.encoders import Encoded, Encoder, Trunk
 from phenovae.vae.labels import learned_classes
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.model_files import Summary
-from phenovae.vae.networks import Encoded, Encoder, Trunk
 from phenovae.vae.objectives import TERMS, Objective
 from phenovae.vae.options import ModelOptions, ObjectiveOptions
 from phenovae.vae.terms.compounds import CompoundTerm

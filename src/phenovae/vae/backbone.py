@@ -25,7 +25,7 @@ from phenovae.cells.view import View
 from phenovae.vae.augment import VIEWS, view
 from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
-from phenovae.vae.networks import Shape
+from phenovae.vae.encoders import Shape
 from phenovae.vae.options import BackboneOptions, Device
 
 _COLOURS = 3

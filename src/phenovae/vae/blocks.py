@@ -20,8 +20,8 @@ from phenovae.base.tables import Schema, write_table
 from phenovae.cells.table import EMBEDDINGS
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
 from phenovae.vae.devices import deterministic
+from phenovae.vae.encoders import Shape
 from phenovae.vae.memory import keeping_memory
-from phenovae.vae.networks import Shape
 from phenovae.vae.options import EmbedOptions
 
 _LOG = logging.getLogger("phenovae.vae")

@@ -15,8 +15,8 @@ from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import generator
 from phenovae.vae.aggregate import mean_and_error
 from phenovae.vae.data import Images, Rows
+from phenovae.vae.encoders import in_fast_order
 from phenovae.vae.model import VAE
-from phenovae.vae.networks import in_fast_order
 from phenovae.vae.validation import to_device
 
 Doubles = npt.NDArray[np.float64]

@@ -20,6 +20,8 @@ from phenovae.vae.terms.term import TermMaker
 _PROBED = 1024
 _STATISTICS = "of cells as they are"
 """What batch normalisation keeps; checkpoints of before kept those of changed images."""
+_DECODER = "even at the border"
+"""How the light network decodes; checkpoints of before have a frame around their images."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Job:
         }
         if self.recipe.model.norm == "batch":
             parts["statistics"] = _STATISTICS
+        if self.recipe.model.size == "light":
+            parts["decoder"] = _DECODER
         return sha256_of(parts)
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from phenovae.vae.networks import brightest
+from phenovae.vae.encoders import brightest
 from phenovae.vae.options import LikelihoodOptions
 
 _LOG_2PI = math.log(2 * math.pi)

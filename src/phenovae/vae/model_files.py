@@ -18,9 +18,9 @@ from phenovae.base.files import read_json, sha256_of, sha256_of_file, write_json
 from phenovae.base.options import Options
 from phenovae.vae.data import Pixels
 from phenovae.vae.devices import device_name
+from phenovae.vae.encoders import Encoded, Shape
 from phenovae.vae.file_names import CARD, READOUT, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
-from phenovae.vae.networks import Encoded, Shape
 from phenovae.vae.options import (
     AugmentOptions,
     Device,

@@ -15,8 +15,8 @@ from phenovae.base.errors import TrainingError
 from phenovae.base.seeds import generator
 from phenovae.vae.augment import view
 from phenovae.vae.data import Images, Rows, read_ahead
+from phenovae.vae.encoders import Encoder, in_fast_order
 from phenovae.vae.model import VAE
-from phenovae.vae.networks import Encoder, in_fast_order
 from phenovae.vae.options import ReadoutOptions
 from phenovae.vae.validation import to_device
 

@@ -16,8 +16,8 @@ from phenovae.base.progress import SILENT, Progress
 from phenovae.base.seeds import integer
 from phenovae.vae.codebooks import perplexity
 from phenovae.vae.data import Images, Pixels, Rows, read_ahead
+from phenovae.vae.encoders import in_fast_order
 from phenovae.vae.model import VAE, Batch, Output, told_by
-from phenovae.vae.networks import in_fast_order
 from phenovae.vae.objectives import Objective
 from phenovae.vae.resident import Reader
 

@@ -215,7 +215,7 @@ SPLIT = Stage(
 
 TRAIN = Stage(
     name="train",
-    version=5,
+    version=6,
     needs=("cells", "split"),
     outputs=(paths.MODEL,),
     options=_training_options,

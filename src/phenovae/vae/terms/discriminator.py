@@ -14,8 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import SGD, Optimizer
 
 from phenovae.base.errors import TrainingError
+from phenovae.vae.encoders import Stages
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Stages
 from phenovae.vae.options import DiscriminatorOptions, ObjectiveOptions
 from phenovae.vae.terms.term import Setting
 

@@ -11,8 +11,8 @@ from torch.nn.functional import linear, normalize
 
 from phenovae.base.errors import TrainingError
 from phenovae.vae.agreement import mean_over_processes
+from phenovae.vae.encoders import Encoder
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Encoder
 from phenovae.vae.options import DistillationOptions, ObjectiveOptions
 from phenovae.vae.terms.term import Setting
 

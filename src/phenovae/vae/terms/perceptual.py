@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from phenovae.base.errors import TrainingError
+from phenovae.vae.encoders import Encoder
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Encoder
 from phenovae.vae.options import ObjectiveOptions
 from phenovae.vae.terms.likeness import half_pixels, unexplained
 from phenovae.vae.terms.term import Setting

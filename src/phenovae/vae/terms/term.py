@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from phenovae.vae.encoders import Encoder, Shape, Trunk
 from phenovae.vae.model import Batch, Posterior, Reconstruction
-from phenovae.vae.networks import Encoder, Shape, Trunk
 from phenovae.vae.options import ObjectiveOptions
 
 
