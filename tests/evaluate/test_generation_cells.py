@@ -17,10 +17,10 @@ from phenovae.evaluate.generation.choosing import (
     treatments_of,
 )
 from phenovae.evaluate.generation.fidelity import Fidelity
-from phenovae.evaluate.generation.measuring import PIXELS, Measured
+from phenovae.evaluate.generation.measuring import Measured
+from phenovae.evaluate.generation.names import PIXELS, TEXTURE
 from phenovae.evaluate.generation.options import GenerationOptions
 from phenovae.evaluate.generation.record import make_record
-from phenovae.evaluate.generation.texture import TEXTURE
 
 OPTIONS = GenerationOptions(cells=40, fewest_held_out=20, treatment_cells=10, halves=4, draws=100)
 

@@ -14,10 +14,15 @@ from phenovae.cells.store import CellStore
 from phenovae.cells.view import View
 from phenovae.evaluate.generation.choosing import choose_cells, treatments_of
 from phenovae.evaluate.generation.measuring import measure
+from phenovae.evaluate.generation.names import (
+    POSTERIOR,
+    PRIOR,
+    REAL,
+    RECONSTRUCTED,
+    TEXTURE,
+)
 from phenovae.evaluate.generation.options import GenerationOptions
 from phenovae.evaluate.generation.record import make_record
-from phenovae.evaluate.generation.samples import POSTERIOR, PRIOR, REAL, RECONSTRUCTED
-from phenovae.evaluate.generation.texture import TEXTURE
 from phenovae.vae.data import StoreImages
 from phenovae.vae.model_files import load_model
 

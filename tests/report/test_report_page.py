@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -347,3 +348,8 @@ def test_cells_are_held_out_only_where_some_were(full_content: ReportContent) ->
     text = parsed(content).text
     assert "held-out" not in text
     assert "The checkpoint was chosen by: last epoch; never by a score." in text
+
+
+def test_a_report_is_made_without_torch_which_takes_longer_to_load_than_many_a_report() -> None:
+    look = "import sys, phenovae.report.build; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from phenovae.evaluate.generation.measuring import PIXELS
-from phenovae.evaluate.generation.samples import POSTERIOR, PRIOR, REAL, RECONSTRUCTED
-from phenovae.evaluate.generation.texture import TEXTURE
+from phenovae.evaluate.generation.names import (
+    PIXELS,
+    POSTERIOR,
+    PRIOR,
+    REAL,
+    RECONSTRUCTED,
+    TEXTURE,
+)
 from phenovae.report.content import ReportContent
 from phenovae.report.facts import listed, mapping, percent, plural
 from phenovae.report.tables import Table

@@ -23,9 +23,8 @@ from phenovae.base.errors import InputError, MissingExtraError, PhenovaeError, U
 from phenovae.base.files import sha256_of, sha256_of_file
 from phenovae.cells.view import View
 from phenovae.vae.augment import VIEWS, view
-from phenovae.vae.data import Pixels
+from phenovae.vae.data import Pixels, Shape
 from phenovae.vae.devices import device_name
-from phenovae.vae.encoders import Shape
 from phenovae.vae.options import BackboneOptions, Device
 
 _COLOURS = 3

@@ -18,9 +18,8 @@ from phenovae.base.files import read_json, sha256_of, write_json, writing
 from phenovae.base.progress import SILENT, Bar, Progress
 from phenovae.base.tables import Schema, write_table
 from phenovae.cells.table import EMBEDDINGS
-from phenovae.vae.data import Images, Pixels, Rows, read_ahead
+from phenovae.vae.data import Images, Pixels, Rows, Shape, read_ahead
 from phenovae.vae.devices import deterministic
-from phenovae.vae.encoders import Shape
 from phenovae.vae.memory import keeping_memory
 from phenovae.vae.options import EmbedOptions
 

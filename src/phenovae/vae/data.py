@@ -14,8 +14,8 @@ from phenovae.base.errors import TrainingError
 from phenovae.base.seeds import generator
 from phenovae.cells.scales import Crops
 from phenovae.cells.view import View
-from phenovae.vae.encoders import Shape
 
+Shape: TypeAlias = tuple[int, int, int]
 Rows: TypeAlias = npt.NDArray[np.int64]
 Pixels: TypeAlias = npt.NDArray[np.float32]
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from phenovae.vae.encoders import SHRINKS_BY, Shape, Trunk, in_fast_order
+from phenovae.vae.data import Shape
+from phenovae.vae.encoders import SHRINKS_BY, Trunk, in_fast_order
 from phenovae.vae.options import ModelOptions
 
 _FINE_MAPS = 8

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from phenovae.vae.data import Shape
 from phenovae.vae.options import ModelOptions
-
-Shape: TypeAlias = tuple[int, int, int]
 
 SHRINKS_BY = 16
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from phenovae.base.seeds import integer
 from phenovae.vae.codebooks import Codebooks, Quantised
-from phenovae.vae.encoders import Encoded, Encoder, Shape, in_fast_order
+from phenovae.vae.data import Shape
+from phenovae.vae.encoders import Encoded, Encoder, in_fast_order
 from phenovae.vae.likelihoods import FixedGaussian, LearnedGaussian, make_likelihood
 from phenovae.vae.networks import NETWORKS
 from phenovae.vae.options import ModelOptions

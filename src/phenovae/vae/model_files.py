@@ -16,9 +16,9 @@ from phenovae import __version__
 from phenovae.base.errors import InputError, PhenovaeError
 from phenovae.base.files import read_json, sha256_of, sha256_of_file, write_json
 from phenovae.base.options import Options
-from phenovae.vae.data import Pixels
+from phenovae.vae.data import Pixels, Shape
 from phenovae.vae.devices import device_name
-from phenovae.vae.encoders import Encoded, Shape
+from phenovae.vae.encoders import Encoded
 from phenovae.vae.file_names import CARD, READOUT, WEIGHTS
 from phenovae.vae.model import VAE, in_fast_layout
 from phenovae.vae.options import (

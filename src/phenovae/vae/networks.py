@@ -9,8 +9,9 @@ from typing import TypeAlias
 from torch import nn
 
 from phenovae.base.errors import UsageError
+from phenovae.vae.data import Shape
 from phenovae.vae.decoders import Decoder, SmoothDecoder
-from phenovae.vae.encoders import SHRINKS_BY, Encoder, Shape, Trunk
+from phenovae.vae.encoders import SHRINKS_BY, Encoder, Trunk
 from phenovae.vae.options import ModelOptions
 
 Builder: TypeAlias = Callable[[Shape, ModelOptions], tuple[Encoder, nn.Module]]

@@ -11,9 +11,16 @@ import numpy.typing as npt
 from phenovae.base.progress import SILENT, Progress
 from phenovae.evaluate.generation.choosing import Chosen, partners
 from phenovae.evaluate.generation.fidelity import Fidelity, fidelity, joined
+from phenovae.evaluate.generation.names import (
+    PIXELS,
+    POSTERIOR,
+    PRIOR,
+    REAL,
+    RECONSTRUCTED,
+    TEXTURE,
+)
 from phenovae.evaluate.generation.options import GenerationOptions
-from phenovae.evaluate.generation.samples import POSTERIOR, PRIOR, REAL, RECONSTRUCTED
-from phenovae.evaluate.generation.texture import TEXTURE, texture
+from phenovae.evaluate.generation.texture import texture
 from phenovae.vae.data import Images
 from phenovae.vae.generated import made_of_cells, made_of_nothing
 from phenovae.vae.model_files import TrainedModel
@@ -24,7 +31,6 @@ Rows = npt.NDArray[np.int64]
 Space = Callable[[Singles], npt.NDArray[np.floating]]
 """Images (n, channel, height, width) to features (n, feature)."""
 
-PIXELS = "pixels@1"
 _SIDE = 16
 
 

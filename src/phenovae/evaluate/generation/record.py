@@ -13,20 +13,23 @@ from phenovae.base.seeds import generator
 from phenovae.evaluate.generation.choosing import Chosen, TreatmentCells
 from phenovae.evaluate.generation.fidelity import mean_and_interval
 from phenovae.evaluate.generation.halves import draw_halves
-from phenovae.evaluate.generation.measuring import PIXELS, Measured
-from phenovae.evaluate.generation.options import FEWEST, GenerationOptions
-from phenovae.evaluate.generation.samples import (
-    COMPARISONS,
+from phenovae.evaluate.generation.measuring import Measured
+from phenovae.evaluate.generation.names import (
+    PIXELS,
     POSTERIOR,
     REAL,
     RECONSTRUCTED,
+    TEXTURE,
+)
+from phenovae.evaluate.generation.options import FEWEST, GenerationOptions
+from phenovae.evaluate.generation.samples import (
+    COMPARISONS,
     Record,
     Standard,
     compare_samples,
     standard_of,
     widths_of,
 )
-from phenovae.evaluate.generation.texture import TEXTURE
 
 Rows = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]

@@ -12,12 +12,12 @@ from phenovae.evaluate.generation import kernels
 from phenovae.evaluate.generation.frechet import frechet_of, principal_components
 from phenovae.evaluate.generation.halves import Halves, over_halves, spread_of
 from phenovae.evaluate.generation.manifolds import precision_and_recall
+from phenovae.evaluate.generation.names import POSTERIOR, PRIOR, REAL, RECONSTRUCTED
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 Record = dict[str, object]
 
-REAL, RECONSTRUCTED, POSTERIOR, PRIOR = "real", "reconstructed", "posterior", "prior"
 COMPARISONS = (
     (REAL, REAL),
     (RECONSTRUCTED, REAL),

@@ -18,7 +18,6 @@ from scipy import fft
 Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-TEXTURE = "texture@1"
 
 _PERCENTILES = (5, 25, 50, 75, 95, 99)
 # Octaves of cycles a pixel, a little off the frequencies of the usual sizes, so that none of these

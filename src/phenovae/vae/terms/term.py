@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from phenovae.vae.encoders import Encoder, Shape, Trunk
+from phenovae.vae.data import Shape
+from phenovae.vae.encoders import Encoder, Trunk
 from phenovae.vae.model import Batch, Posterior, Reconstruction
 from phenovae.vae.options import ObjectiveOptions
 
