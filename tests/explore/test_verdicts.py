@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,27 @@ def test_verdicts_are_those_of_the_scores_and_the_nearest_is_the_one_that_decide
             assert mine["partner"]["rank"] == 1
         if mine["verdict"] == "wrong":
             assert mine["partner"]["rank"] > 1
+
+
+def test_a_treatment_of_no_mechanism_is_told_what_it_is_most_like(answers: Answers) -> None:
+    alike = pd.DataFrame(
+        {
+            "Protocol": ["p@1", "p@1", "q@1"],
+            "Treatment": "new 1 µM",
+            "Rank": [2, 1, 1],
+            "Neighbour": ["b 1 µM", "a 1 µM", "b 1 µM"],
+            "Neighbour_MoA": ["Y", "X", "Y"],
+            "Similarity": [0.5, 0.9, 0.7],
+        }
+    )
+    verdicts = replace(answers.verdicts, unannotated=alike)
+    first, second = verdicts.told("new 1 µM")
+    assert (first["scoring"], first["verdict"]) == ("p@1", "not known")
+    assert first["nearest"] == [
+        {"treatment": "a 1 µM", "moa": "X", "similarity": 0.9, "rank": 1},
+        {"treatment": "b 1 µM", "moa": "Y", "similarity": 0.5, "rank": 2},
+    ]
+    assert second["scoring"] == "q@1"
 
 
 def test_a_scoring_that_was_not_made_is_refused(answers: Answers) -> None:

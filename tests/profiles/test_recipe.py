@@ -96,6 +96,21 @@ def test_neither_controls_nor_unknown_compounds_get_into_a_profile() -> None:
     assert (beside.cells, beside.fitted_on) == (4, 25)
 
 
+@pytest.mark.parametrize("levels", [("treatment",), ("site", "well", "treatment")])
+def test_treatments_of_no_mechanism_get_profiles_where_they_are_asked_for(
+    levels: tuple[str, ...],
+) -> None:
+    rows = controls(25) + cells("a", 1, 2, moa="M", well="D05") + cells("new", 1, 3, well="E05")
+    numbers = [*np.linspace(-1, 1, 25).tolist(), 3.0, 4.0, 5.0, 6.0, 7.0]
+    alone = make_profiles(table(rows, numbers), recipe(*levels))
+    found = make_profiles(table(rows, numbers), recipe(*levels), with_unannotated=True)
+    assert names(found) == ["a", "new"]
+    assert found.metadata["Metadata_MoA"].isna().tolist() == [False, True]
+    assert np.allclose(found.values[:1], alone.values, rtol=1e-12)
+    assert found.values[1] > found.values[0]
+    assert found.fitted_on == alone.fitted_on == 25
+
+
 def test_a_control_with_a_mechanism_is_still_no_treatment() -> None:
     rows = controls(25) + cells("a", 1, 2, moa="M")
     for row in rows[:25]:

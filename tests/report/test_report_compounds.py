@@ -21,7 +21,10 @@ from phenovae.report.outcomes import treatment_maps
 from phenovae.report.plate_maps import plate_part
 from phenovae.report.score_plot import score_plot
 from phenovae.report.strips import strip, strips_within
+from phenovae.report.summary import summary_paragraphs
+from phenovae.report.unannotated import Known, most_like
 from phenovae.report.verdicts import Verdicts
+from phenovae.screen.design import treatment_text
 
 
 def part_of(content: ReportContent) -> CompoundPart:
@@ -80,6 +83,46 @@ def test_a_compound_has_its_doses_verdicts_and_neighbours(full_content: ReportCo
     unknown = part.compounds[-1]
     assert (unknown.name, unknown.verdict) == ("unknown", "not scored")
     assert "6 of its 14 cells, below DMSO on P1, each 45 µm wide" in first.caption
+
+
+def test_a_compound_of_no_mechanism_is_told_what_it_is_most_like(
+    full_content: ReportContent,
+) -> None:
+    label = Verdicts(full_content).headline
+    doses = [dose.concentration for dose in full_content.compounds.compounds[-1].doses]
+    alike = pd.DataFrame(
+        {
+            "Protocol": [label, label, "other@1"],
+            "Treatment": treatment_text("unknown", doses[0]),
+            "Rank": [2, 1, 1],
+            "Neighbour": ["drug 1 1 µM", "drug 0 1 µM", "drug 2 1 µM"],
+            "Neighbour_MoA": ["Y", "X", "Z"],
+            "Similarity": [0.5, 0.9, 0.7],
+        }
+    )
+    content = replace(full_content, unannotated=alike)
+    unknown = part_of(content).compounds[-1]
+    assert (unknown.verdict, unknown.state) == ("most like X", "none")
+    told = unknown.doses[0].outcomes[0]
+    assert told is not None
+    assert [(each.mechanism, each.likeness, each.right) for each in told.nearest] == [
+        ("X", "0.900", False),
+        ("Y", "0.500", False),
+    ]
+    assert isinstance(told.nearest[0].name, Link)
+    said = {each.topic: each.text for each in summary_paragraphs(content)}
+    assert said["Not known"].startswith("1 treatment of no known mechanism")
+    assert "Not known" not in {each.topic for each in summary_paragraphs(full_content)}
+    without = part_of(replace(content, records=(), neighbours=pd.DataFrame()))
+    assert without.metrics == ["nearest"]
+    assert without.compounds[-1].doses[0].outcomes[0] is not None
+
+
+def test_doses_that_are_like_unlike_mechanisms_are_told_as_such() -> None:
+    one, other = Known("a", "X", 0.9), Known("b", "Y", 0.9)
+    assert most_like([[one], [one, other], [other]]) == "most like X (2 of 3 doses)"
+    assert most_like([[one], [other]]) == "no two doses most like one mechanism"
+    assert most_like([]) == ""
 
 
 def test_without_scores_compounds_show_their_cells(full_content: ReportContent) -> None:

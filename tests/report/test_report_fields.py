@@ -238,7 +238,7 @@ def test_stages_that_had_nothing_to_do_are_named_once_a_reason(
                "embed": "one treatment", "evaluate": "one treatment"}  # fmt: skip
     said = limit_sentences(replace(full_content, design={}, skipped=skipped))
     assert said == [
-        "Not done: train, embed and evaluate. One treatment.",
+        "Not done: train, embed and evaluate; one treatment.",
         "Uneven light was not corrected: illumination.method is none.",
     ]
     text = text_of(replace(bare_content, skipped=skipped, published=full_content.published))

@@ -14,6 +14,7 @@ from phenovae.evaluate.batches import batch_sets
 from phenovae.evaluate.neighbours import similarities
 from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.scores import METRICS
+from phenovae.evaluate.unannotated import UNANNOTATED
 from phenovae.explore.opening import OpenedRun
 from phenovae.explore.packing import Json
 from phenovae.pipeline import paths
@@ -27,6 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 NEAREST = 5
 RIGHT, TIED, WRONG, UNSCORED = "right", "tied", "wrong", "not scored"
+UNKNOWN = "not known"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Verdicts:
     wells: pd.DataFrame
     protocols: dict[str, Protocol]
     missing: str = ""
+    unannotated: pd.DataFrame = field(default_factory=lambda: empty_table(UNANNOTATED))
     _rankings: dict[str, Ranking] = field(default_factory=dict)
 
     @property
@@ -87,8 +90,29 @@ class Verdicts:
         return [_word(known.get(name)) for name in treatments]
 
     def told(self, treatment: str) -> list[Json]:
-        """Every scoring of one treatment, with the neighbours that decided it."""
-        return [self._told(scoring, treatment) for scoring in self.rows]
+        """Every scoring of one treatment, with the neighbours that decided it.
+
+        Of one whose mechanism is not known, what it is most like by every protocol.
+        """
+        return self._unknown(treatment) or [self._told(each, treatment) for each in self.rows]
+
+    def _unknown(self, treatment: str) -> list[Json]:
+        here = self.unannotated.loc[self.unannotated["Treatment"] == treatment]
+        found: list[Json] = []
+        for label, rows in here.groupby("Protocol", sort=False):
+            nearest = [
+                {
+                    "treatment": row["Neighbour"],
+                    "moa": row["Neighbour_MoA"],
+                    "similarity": row["Similarity"],
+                    "rank": row["Rank"],
+                }
+                for row in rows.sort_values("Rank").to_dict("records")
+            ]
+            found.append(
+                {"scoring": label, "verdict": UNKNOWN, "nearest": nearest, "partner": None}
+            )
+        return found
 
     def _told(self, scoring: str, treatment: str) -> Json:
         rows = self.rows[scoring]
@@ -125,9 +149,11 @@ def read_verdicts(opened: OpenedRun, wells: pd.DataFrame) -> Verdicts:
     run = opened.run
     profiled = (run / paths.PROFILES).is_file()
     profiles = read_table(run / paths.PROFILES, PROFILES) if profiled else empty_table(PROFILES)
+    alike = run / paths.UNANNOTATED
+    unannotated = read_table(alike, UNANNOTATED) if alike.is_file() else empty_table(UNANNOTATED)
     if not (run / paths.NEIGHBOURS).is_file():
         missing = f"Treatments have not been scored: phenovae evaluate --run {run}"
-        return Verdicts({}, profiles, wells, {}, missing)
+        return Verdicts({}, profiles, wells, {}, missing, unannotated)
     table = read_table(run / paths.NEIGHBOURS, NEIGHBOURS)
     table = table.loc[table["Features"] == MODEL]
     rows = {
@@ -135,7 +161,7 @@ def read_verdicts(opened: OpenedRun, wells: pd.DataFrame) -> Verdicts:
         for (label, metric), here in table.groupby(["Protocol", "Metric"], sort=False)
     }
     missing = "" if rows else "No treatment has an allowed neighbour of its own mechanism."
-    return Verdicts(rows, profiles, wells, _protocols(opened), missing)
+    return Verdicts(rows, profiles, wells, _protocols(opened), missing, unannotated)
 
 
 def treatment_names(table: pd.DataFrame) -> list[str]:

@@ -205,7 +205,8 @@ def _share(run: Path, other: Path, trained: Path | None) -> None:
     """
     left = shutil.ignore_patterns(
         paths.MODEL, paths.DIAGNOSIS, paths.EMBEDDINGS, paths.BACKBONE, paths.BACKBONE_CARD,
-        paths.PROFILES, paths.SCORES, paths.NEIGHBOURS, paths.REPORT, "*.partial", "*.parts",
+        paths.PROFILES, paths.UNANNOTATED, paths.SCORES, paths.NEIGHBOURS, paths.REPORT,
+        "*.partial", "*.parts",
     )  # fmt: skip
     shutil.copytree(run, other, ignore=left, copy_function=_link)
     if trained is not None and (trained / paths.MODEL / CHECKPOINTS).is_dir():

@@ -13,6 +13,7 @@ from phenovae.base.errors import InputError
 from phenovae.base.files import read_json, sha256_of_file
 from phenovae.base.tables import Schema, empty_table, read_table
 from phenovae.cells.store import CellStore
+from phenovae.evaluate.unannotated import UNANNOTATED
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config, config_text
 from phenovae.pipeline.gather_compounds import gather_compounds
@@ -91,6 +92,7 @@ def gather(run: Path, config: Config) -> ReportContent:
         ),
         compounds=gather_compounds(store, config.report.example_cells),
         wells=gather_wells(run, store),
+        unannotated=_table(run / paths.UNANNOTATED, UNANNOTATED, there=profiled),
     )
 
 

@@ -122,13 +122,20 @@ class Rows:
     level: Level
 
 
-def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = False) -> Profiles:
+def make_profiles(
+    features: Features,
+    recipe: Recipe,
+    *,
+    with_controls: bool = False,
+    with_unannotated: bool = False,
+) -> Profiles:
     """Profiles of all annotated treatments by a recipe.
 
     Only rows of the role `treatment` with a mechanism get into a profile (and positive controls,
-    where the recipe says so). Negative controls fit the transforms; with `with_controls` they
-    become profiles too, whose mechanism is their compound's name. With `fit_on` all_wells every
-    row fits the transforms, whatever its role. Where the recipe takes means, cells are averaged
+    where the recipe says so), and with `with_unannotated` those without one, which changes the
+    others in their last bits at most. Negative controls fit the transforms; with `with_controls`
+    they become profiles too, whose mechanism is their compound's name. With `fit_on` all_wells
+    every row fits the transforms, whatever its role. Where the recipe takes means, cells are averaged
     block by block; those that fit are read once for every transform, where they are too many to be
     kept. Transforms of `transductive` see every row of enough cells. Raises InputError where
     transforms are to be fitted on controls and there are
@@ -138,16 +145,15 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     at = level_of_transforms(features.level, recipe)
     enough, left_out = enough_cells(features, recipe.minimum_cells)
     metadata = with_roles_of(recipe, features.metadata)
-    treated, controls = (
-        treated_rows(metadata, recipe) & enough,
-        fitting_rows(metadata, recipe) & enough,
-    )
+    chosen = _Chosen(recipe, with_controls=with_controls, with_unannotated=with_unannotated)
+    treated = chosen.treated(metadata) & enough
+    controls = fitting_rows(metadata, recipe) & enough
     transforms = Transforms(recipe.transforms, features.columns, recipe.feature_groups)
     steps = [step for step in recipe.levels if above(step.level, features.level)]
     first, *others = steps or [recipe.levels[-1]]
     wanted = treated | controls
     if first.level == "treatment":
-        wanted = _profiled(metadata, recipe, with_controls=with_controls) & enough
+        wanted = chosen.profiled(metadata) & enough
     elif transforms.transductive:
         wanted = enough
     source = blocks_at(at, features, metadata, transforms, controls, enough)
@@ -158,7 +164,7 @@ def make_profiles(features: Features, recipe: Recipe, *, with_controls: bool = F
     for step in others:
         rows = transformed_at(at, rows, transforms, recipe)
         if step.level == "treatment":
-            keep = _profiled(rows.metadata, recipe, with_controls=with_controls)
+            keep = chosen.profiled(rows.metadata)
             rows = Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
         rows = averaged_into(step, rows)
     told = rows.metadata.reset_index(drop=True)
@@ -197,13 +203,28 @@ def has_controls(features: Features) -> bool:
     return bool((features.metadata["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).any())
 
 
-def treated_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
-    """Which rows are of a treatment of known mechanism."""
-    roles = [str(Role.TREATMENT)]
-    if recipe.positive_controls == "in_treatments":
-        roles.append(str(Role.POSITIVE_CONTROL))
-    mask: Mask = (rows["Metadata_Role"].isin(roles) & rows["Metadata_MoA"].notna()).to_numpy(bool)
-    return mask
+@dataclass(frozen=True)
+class _Chosen:
+    """Which rows become profiles."""
+
+    recipe: Recipe
+    with_controls: bool
+    with_unannotated: bool
+
+    def treated(self, rows: pd.DataFrame) -> Mask:
+        """Rows of a treatment, of known mechanism unless others are asked for."""
+        roles = [str(Role.TREATMENT)]
+        if self.recipe.positive_controls == "in_treatments":
+            roles.append(str(Role.POSITIVE_CONTROL))
+        mask: Mask = rows["Metadata_Role"].isin(roles).to_numpy(bool)
+        if self.with_unannotated:
+            return mask
+        known: Mask = rows["Metadata_MoA"].notna().to_numpy(bool)
+        return mask & known
+
+    def profiled(self, rows: pd.DataFrame) -> Mask:
+        """Those, and the negative controls where they are asked for."""
+        return self.treated(rows) | _negative(rows) if self.with_controls else self.treated(rows)
 
 
 def fitting_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
@@ -216,11 +237,6 @@ def fitting_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
 def _negative(rows: pd.DataFrame) -> Mask:
     mask: Mask = (rows["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).to_numpy(bool)
     return mask
-
-
-def _profiled(rows: pd.DataFrame, recipe: Recipe, *, with_controls: bool) -> Mask:
-    treated = treated_rows(rows, recipe)
-    return treated | _negative(rows) if with_controls else treated
 
 
 def with_roles_of(recipe: Recipe, rows: pd.DataFrame) -> pd.DataFrame:

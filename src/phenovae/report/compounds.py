@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phenovae.figures.colours import channel_inks
@@ -12,6 +12,7 @@ from phenovae.report.content import ReportContent
 from phenovae.report.facts import Facts, plural
 from phenovae.report.misses import likeness_text
 from phenovae.report.strips import Strip, strips_within
+from phenovae.report.unannotated import Known, most_like, nearest_of_unannotated
 from phenovae.report.verdicts import Verdict, Verdicts
 from phenovae.screen.design import treatment_text
 from phenovae.screen.sites import dose_text
@@ -91,6 +92,9 @@ def compound_part(
         for each in told.compounds
         for crops in (each.controls, *(dose.crops for dose in each.doses))
     ]
+    unknown = nearest_of_unannotated(content)
+    # Without a score there is no column to tell them in.
+    columns = metrics or (["nearest"] if unknown else [])
     strips, shown = strips_within(rows)
     asked = max((len(row) for row in rows), default=0)
     at = 0
@@ -98,7 +102,7 @@ def compound_part(
     for each in told.compounds:
         own = strips[at : at + 1 + len(each.doses)]
         at += 1 + len(each.doses)
-        found.append(_compound(each, own, metrics, verdicts, anchors, content))
+        found.append(_compound(each, own, columns, verdicts, unknown, anchors, content))
     notes = []
     if shown < asked:
         notes.append(
@@ -110,7 +114,7 @@ def compound_part(
     elif any(s is None for s, row in zip(strips, rows, strict=True) if len(row)):
         notes.append("The last compounds are shown without pictures, for the same reason.")
     key = list(zip(told.channels, channel_inks(told.channels), strict=True)) if asked else []
-    return CompoundPart(found, metrics, verdicts.headline, key, notes)
+    return CompoundPart(found, columns, verdicts.headline, key, notes)
 
 
 def _compound(
@@ -118,6 +122,7 @@ def _compound(
     strips: Sequence[Strip | None],
     metrics: Sequence[str],
     verdicts: Verdicts,
+    unknown: Mapping[str, Sequence[Known]],
     anchors: Anchors,
     content: ReportContent,
 ) -> Compound:
@@ -140,11 +145,18 @@ def _compound(
             f"{dose.cells:,}",
             shown,
             f"{plural(shown.count, unit)} of {name}" if shown else "",
-            [_outcome(verdicts.by(metric).get(name), anchors) for metric in metrics],
+            [
+                _outcome(verdicts.by(metric).get(name), anchors)
+                or (_guess(unknown.get(name, ()), anchors) if metric == metrics[0] else None)
+                for metric in metrics
+            ],
         )
         for name, dose, shown in zip(names, told.doses, strips[1:], strict=True)
     ]
     state, verdict = _verdict(names, metrics, verdicts)
+    alike = most_like([unknown[name] for name in names if name in unknown])
+    if state == "none" and alike:
+        verdict = alike
     return Compound(
         anchor=anchors.of_compound(told.compound),
         name=told.compound,
@@ -172,6 +184,19 @@ def _verdict(names: Sequence[str], metrics: Sequence[str], verdicts: Verdicts) -
     right = sum(each.right for each in own)
     state = "right" if right == len(own) else "wrong" if right == 0 else "mixed"
     return state, f"{right:.3g} of {len(own)} right"
+
+
+def _guess(nearest: Sequence[Known], anchors: Anchors) -> Outcome | None:
+    """What a treatment of no known mechanism is most like; no verdict can be given."""
+    if not nearest:
+        return None
+    near = [
+        Near(
+            anchors.link(each.treatment), each.mechanism, likeness_text(each.likeness), right=False
+        )
+        for each in nearest[:_NEAREST]
+    ]
+    return Outcome("none", "mechanism not known; most like", near, "")
 
 
 def _outcome(verdict: Verdict | None, anchors: Anchors) -> Outcome | None:

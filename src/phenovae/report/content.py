@@ -51,7 +51,8 @@ class ReportContent:
     `fields` what was found in whole fields, where the run began with them, `diagnosis` what came of
     the model's test on cells that taught it nothing, `generation` how good the images are that it
     makes, `compounds` every compound with a few cells, `wells` a row a well as
-    `plate_maps.WELL_COLUMNS` has it.
+    `plate_maps.WELL_COLUMNS` has it, `unannotated` what treatments of no known mechanism are most
+    like, as `evaluate.unannotated` has it.
     """
 
     title: str
@@ -86,6 +87,7 @@ class ReportContent:
     generation: Mapping[str, object] = field(default_factory=dict)
     compounds: CompoundsContent = field(default_factory=CompoundsContent)
     wells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unannotated: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def unit(self) -> str:

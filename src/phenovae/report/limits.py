@@ -25,7 +25,7 @@ def _left_out(content: ReportContent) -> list[str]:
     for stage, reason in content.skipped.items():
         if stage != _LIGHT:
             by_reason.setdefault(reason, []).append(stage)
-    return [f"Not done: {_and(stages)}. {_capital(why)}." for why, stages in by_reason.items()]
+    return [f"Not done: {_and(stages)}; {why}." for why, stages in by_reason.items()]
 
 
 def _of_fields(content: ReportContent) -> list[str]:
@@ -96,7 +96,3 @@ def _of_light(content: ReportContent) -> list[str]:
 
 def _and(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

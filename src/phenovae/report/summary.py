@@ -9,6 +9,7 @@ from phenovae.evaluate.baselines import CELL_COUNT
 from phenovae.evaluate.scores import MECHANISM, METRICS, kind_of, label_of
 from phenovae.report.content import Record, ReportContent
 from phenovae.report.facts import listed, mapping, percent, plural, tally
+from phenovae.report.unannotated import unannotated_sentence
 from phenovae.report.words import (
     INTENSITY,
     MODEL,
@@ -65,6 +66,8 @@ def summary_paragraphs(content: ReportContent) -> list[Paragraph]:
     said += _of_probe(records, content.unit)
     if len(scored) > 1:
         said.append(_of_others(records, scored[1:]))
+    if unknown := unannotated_sentence(content):
+        said.append(Paragraph("Not known", unknown))
     if not scored and find(records, MODEL, "probe") is None:
         mechanisms = [record for record in records if kind_of(record) == MECHANISM]
         reasons = sorted({str(r["reason"]) for r in mechanisms if "reason" in r})

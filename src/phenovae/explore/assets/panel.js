@@ -54,6 +54,7 @@ Phenovae.panel = ({ source, start, draw, drawField, choose, chooseField }) => {
     wrong: "wrong: its nearest neighbour has another mechanism",
     tied: "tied: nearest neighbours of several mechanisms are equally near",
     "not scored": "not scored: no allowed neighbour has its mechanism, or it has no profile",
+    "not known": "its mechanism is not known: what it is most like is a guess that nothing can check",
   };
 
   function table(each, moa) {

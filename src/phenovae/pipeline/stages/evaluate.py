@@ -19,6 +19,7 @@ from phenovae.evaluate.protocol import Protocol, load_protocol
 from phenovae.evaluate.provenance import UNTRAINED
 from phenovae.evaluate.scores import Evaluation, Told, confusion
 from phenovae.evaluate.together import Asked, Scored, add_differences, score_together
+from phenovae.evaluate.unannotated import UNANNOTATED, nearest_known
 from phenovae.evaluate.variants import fitted_on
 from phenovae.pipeline import paths
 from phenovae.pipeline.config import Config
@@ -33,6 +34,7 @@ from phenovae.pipeline.stages.features import (
 )
 from phenovae.profiles.features import Features
 from phenovae.profiles.recipe import Profiles, make_profiles
+from phenovae.screen.sites import Role
 
 logger = logging.getLogger(__name__)
 
@@ -76,19 +78,36 @@ def _profile(work: Work) -> Outcome:
     cells = CellStore.open(work.run / paths.CELLS).table
     features = model_features(work.run, cells, scored_rows(work.run, cells, work.config))
     frames: list[pd.DataFrame] = []
+    alike: list[pd.DataFrame] = []
     for protocol in _applied(work.config, features):
         try:
             profiles = make_profiles(features, protocol.recipe)
+            near = _nearest_known(features, protocol)
         except InputError as error:
             logger.warning("no profiles by %s: %s", protocol.label, error.what)
             continue
         if len(profiles.metadata):
             frames.append(_profile_rows(profiles, protocol))
+        if len(near):
+            alike.append(near)
     together = pd.concat(frames, ignore_index=True) if frames else empty_table(PROFILES)
     open_columns = [name for name in together.columns if name not in PROFILES.names]
     together[open_columns] = together[open_columns].fillna(0.0)
     write_table(together, work.run / paths.PROFILES, PROFILES)
-    return Outcome({"profiles": len(together)})
+    known = pd.concat(alike, ignore_index=True) if alike else empty_table(UNANNOTATED)
+    write_table(known, work.run / paths.UNANNOTATED, UNANNOTATED)
+    return Outcome({"profiles": len(together), "unannotated": int(known["Treatment"].nunique())})
+
+
+def _nearest_known(features: Features, protocol: Protocol) -> pd.DataFrame:
+    """The known treatments that those of no mechanism are most like, by a protocol."""
+    rows = features.metadata
+    treated = rows["Metadata_Role"] == str(Role.TREATMENT)
+    if not (treated & rows["Metadata_MoA"].isna()).any():
+        return empty_table(UNANNOTATED)
+    profiles = make_profiles(features, protocol.recipe, with_unannotated=True)
+    found = nearest_known(profiles.metadata, profiles.values, protocol.metric)
+    return found.assign(Protocol=protocol.label)[list(UNANNOTATED.names)]
 
 
 def _profile_rows(profiles: Profiles, protocol: Protocol) -> pd.DataFrame:
@@ -243,9 +262,9 @@ def _protocol_options(config: Config) -> Mapping[str, object]:
 
 PROFILE = Stage(
     name="profile",
-    version=2,
+    version=3,
     needs=("cells", "split", "embed"),
-    outputs=(paths.PROFILES,),
+    outputs=(paths.PROFILES, paths.UNANNOTATED),
     options=_profiled,
     perform=_profile,
     says="making profiles of treatments",
