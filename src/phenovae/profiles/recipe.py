@@ -135,12 +135,12 @@ def make_profiles(
     where the recipe says so), and with `with_unannotated` those without one, which changes the
     others in their last bits at most. Negative controls fit the transforms; with `with_controls`
     they become profiles too, whose mechanism is their compound's name. With `fit_on` all_wells
-    every row fits the transforms, whatever its role. Where the recipe takes means, cells are averaged
-    block by block; those that fit are read once for every transform, where they are too many to be
-    kept. Transforms of `transductive` see every row of enough cells. Raises InputError where
-    transforms are to be fitted on controls and there are
-    none, or the features come at a level that the recipe cannot start from; MissingExtraError
-    where a transform needs a package that is not there.
+    every row fits the transforms, whatever its role. Where the recipe takes means, cells are
+    averaged block by block; those that fit are read once for every transform, where they are too
+    many to be kept. Transforms of `transductive` see every row of enough cells. Raises InputError
+    where transforms are to be fitted on controls and there are none, or the features come at a
+    level that the recipe cannot start from; MissingExtraError where a transform needs a package
+    that is not there.
     """
     at = level_of_transforms(features.level, recipe)
     enough, left_out = enough_cells(features, recipe.minimum_cells)
