@@ -46,7 +46,7 @@ from phenovae.cells.writing import StoreWriter
 from phenovae.pipeline.config import Config, load_config
 from phenovae.pipeline.examples import example
 from phenovae.pipeline.screens import single_cell_screen
-from phenovae.vae import networks, readout, trainer, training
+from phenovae.vae import decoders, encoders, readout, trainer, training
 from phenovae.vae.blocks import embed_images
 from phenovae.vae.data import Rows, StoreImages
 from phenovae.vae.devices import deterministic, device_name, precision_of
@@ -318,7 +318,7 @@ class _as_given:  # noqa: N801 - used as the context that it is
     def __enter__(self) -> None:
         self.patches = [
             patch.object(module, "in_fast_order", lambda images: images)
-            for module in (networks, readout)
+            for module in (decoders, encoders, readout)
         ]
         for each in self.patches:
             each.start()

@@ -52,6 +52,8 @@ def test_the_demos_model_stays_well_above_intensity_and_well_below_all(tmp_path:
 def test_a_world_without_mechanisms_scores_at_chance(tmp_path: Path) -> None:
     settings = (
         "twin.effect=0",
+        "twin.height=320",
+        "twin.width=384",
         "train.epochs=2",
         "view.size=32",
         "generation.cells=0",

@@ -145,15 +145,14 @@ def make_profiles(
     at = level_of_transforms(features.level, recipe)
     enough, left_out = enough_cells(features, recipe.minimum_cells)
     metadata = with_roles_of(recipe, features.metadata)
-    chosen = _Chosen(recipe, with_controls=with_controls, with_unannotated=with_unannotated)
-    treated = chosen.treated(metadata) & enough
+    treated = treated_rows(metadata, recipe, with_unannotated=with_unannotated) & enough
     controls = fitting_rows(metadata, recipe) & enough
     transforms = Transforms(recipe.transforms, features.columns, recipe.feature_groups)
     steps = [step for step in recipe.levels if above(step.level, features.level)]
     first, *others = steps or [recipe.levels[-1]]
     wanted = treated | controls
     if first.level == "treatment":
-        wanted = chosen.profiled(metadata) & enough
+        wanted = treated | (_negative(metadata) & enough & with_controls)
     elif transforms.transductive:
         wanted = enough
     source = blocks_at(at, features, metadata, transforms, controls, enough)
@@ -164,7 +163,8 @@ def make_profiles(
     for step in others:
         rows = transformed_at(at, rows, transforms, recipe)
         if step.level == "treatment":
-            keep = chosen.profiled(rows.metadata)
+            keep = treated_rows(rows.metadata, recipe, with_unannotated=with_unannotated)
+            keep |= _negative(rows.metadata) & with_controls
             rows = Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
         rows = averaged_into(step, rows)
     told = rows.metadata.reset_index(drop=True)
@@ -203,28 +203,16 @@ def has_controls(features: Features) -> bool:
     return bool((features.metadata["Metadata_Role"] == str(Role.NEGATIVE_CONTROL)).any())
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """Which rows become profiles."""
-
-    recipe: Recipe
-    with_controls: bool
-    with_unannotated: bool
-
-    def treated(self, rows: pd.DataFrame) -> Mask:
-        """Rows of a treatment, of known mechanism unless others are asked for."""
-        roles = [str(Role.TREATMENT)]
-        if self.recipe.positive_controls == "in_treatments":
-            roles.append(str(Role.POSITIVE_CONTROL))
-        mask: Mask = rows["Metadata_Role"].isin(roles).to_numpy(bool)
-        if self.with_unannotated:
-            return mask
-        known: Mask = rows["Metadata_MoA"].notna().to_numpy(bool)
-        return mask & known
-
-    def profiled(self, rows: pd.DataFrame) -> Mask:
-        """Those, and the negative controls where they are asked for."""
-        return self.treated(rows) | _negative(rows) if self.with_controls else self.treated(rows)
+def treated_rows(rows: pd.DataFrame, recipe: Recipe, *, with_unannotated: bool = False) -> Mask:
+    """Which rows are of a treatment, of known mechanism unless others are asked for."""
+    roles = [str(Role.TREATMENT)]
+    if recipe.positive_controls == "in_treatments":
+        roles.append(str(Role.POSITIVE_CONTROL))
+    mask = rows["Metadata_Role"].isin(roles)
+    if not with_unannotated:
+        mask = mask & rows["Metadata_MoA"].notna()
+    found: Mask = mask.to_numpy(bool)
+    return found
 
 
 def fitting_rows(rows: pd.DataFrame, recipe: Recipe) -> Mask:
