@@ -164,7 +164,7 @@ def make_profiles(
         rows = transformed_at(at, rows, transforms, recipe)
         if step.level == "treatment":
             keep = treated_rows(rows.metadata, recipe, with_unannotated=with_unannotated)
-            keep |= _negative(rows.metadata) & with_controls
+            keep = keep | (_negative(rows.metadata) & with_controls)
             rows = Rows(rows.metadata.loc[keep], rows.values[keep], rows.level)
         rows = averaged_into(step, rows)
     told = rows.metadata.reset_index(drop=True)
