@@ -26,13 +26,18 @@ entries:
 """
 
 
+def two_rows(tiny: Path, made_crops: Path, folder: Path) -> tuple[list[str | Path], Path]:
+    """The command that fills a table of two rows and two seeds, and the folder of its runs."""
+    rows = folder / "rows.yaml"
+    rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
+    out = folder / "runs"
+    return ["ablate", rows, "--out", out, *of_crops(made_crops)], out
+
+
 def test_a_table_grows_by_rows_and_finished_runs_stay(
     tiny: Path, made_crops: Path, tmp_path: Path
 ) -> None:
-    rows = tmp_path / "rows.yaml"
-    rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
-    out = tmp_path / "runs"
-    asked = ["ablate", rows, "--out", out, *of_crops(made_crops)]
+    asked, out = two_rows(tiny, made_crops, tmp_path)
     first = call(*asked, "--only", "as it is")
     assert first.code == 0, first.err
     scores = out / "as-it-is" / "seed-1" / "scores.json"
@@ -59,10 +64,7 @@ def test_a_table_grows_by_rows_and_finished_runs_stay(
 def test_two_commands_work_on_one_table_each_on_what_the_other_does_not(
     tiny: Path, made_crops: Path, tmp_path: Path
 ) -> None:
-    rows = tmp_path / "rows.yaml"
-    rows.write_text(ROWS.format(base=tiny / "crops.yaml"), encoding="utf-8")
-    out = tmp_path / "runs"
-    asked = ["ablate", rows, "--out", out, *of_crops(made_crops)]
+    asked, out = two_rows(tiny, made_crops, tmp_path)
     with ThreadPoolExecutor(2) as both:
         told = list(both.map(lambda seed: program(*asked, "--seed", seed), ("0", "1")))
     assert [each.code for each in told] == [0, 0], told
